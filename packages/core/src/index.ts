@@ -1,1 +1,48 @@
-export {}
+export { type DeviceId, DeviceKey, deviceId, devicePublicKey, verifySignature } from './entry/ed25519.ts'
+export type { JsonValue, MemoryValue } from './entry/value.ts'
+export {
+  ContestedError,
+  CoreError,
+  type CoreErrorCode,
+  StaleBaseError,
+  StaleConflictError,
+  SyncError,
+  type SyncErrorCode
+} from './errors.ts'
+export type {
+  Choice,
+  CurateOptions,
+  DeleteOptions,
+  DomainMemory,
+  EntryEvent,
+  ListOptions,
+  Memory,
+  MemoryDoc,
+  MemoryEvents,
+  MemorySnapshot,
+  PublicMemory,
+  PutOptions,
+  Resolution,
+  ResolveOptions,
+  SearchHit,
+  SearchOptions,
+  Written
+} from './memory-types.ts'
+export type { AbortOptions, FrameChannel } from './ports/channel.ts'
+export { memoryChannelPair } from './ports/memory-channel.ts'
+export type { Runtime } from './ports/runtime.ts'
+export type {
+  AbsentRead,
+  Authorship,
+  Conflict,
+  ConflictKind,
+  ConflictRead,
+  Domain,
+  EntryId,
+  HistoryItem,
+  MemoryItem,
+  Read,
+  SourceVersion,
+  ValueRead,
+  Version
+} from './versions.ts'

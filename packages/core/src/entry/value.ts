@@ -1,0 +1,74 @@
+/*
+ * Values in their one stored form: deterministic CBOR (RFC 8949 §4.2.1), so that equal values have equal bytes.
+ */
+import { type EncodeOptions, encode, rfc8949EncodeOptions } from 'cborg'
+import { CoreError } from '../errors.ts'
+import { MAX_VALUE_BYTES, MAX_VALUE_DEPTH } from '../limits.ts'
+
+/** What a memory can hold: anything JSON can say, or bytes. */
+export type MemoryValue = JsonValue | Uint8Array
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue }
+
+/** Encodes without a second way to say the same. */
+export function encodeCanonical(value: unknown): Uint8Array {
+  return encode(value, rfc8949EncodeOptions as EncodeOptions)
+}
+
+/**
+ * Refuses whatever would not come back as it went in.
+ *
+ * @throws {CoreError} `CORE_BAD_VALUE`, `CORE_VALUE_TOO_LARGE`
+ */
+export function checkValue(value: unknown): asserts value is MemoryValue {
+  if (!(value instanceof Uint8Array)) checkJson(value, 0)
+  const size = value instanceof Uint8Array ? value.length : encodeCanonical(value).length
+  if (size > MAX_VALUE_BYTES) {
+    throw new CoreError(
+      'CORE_VALUE_TOO_LARGE',
+      `a value has at most ${MAX_VALUE_BYTES} bytes, this one has ${size}; nothing was written. Keep large things in a file and a reference here`
+    )
+  }
+}
+
+function checkJson(value: unknown, depth: number): void {
+  if (depth > MAX_VALUE_DEPTH) throw badValue(`is nested more than ${MAX_VALUE_DEPTH} levels deep`)
+  switch (typeof value) {
+    case 'boolean':
+      return
+    case 'string':
+      if (!value.isWellFormed()) throw badValue('contains text that is not valid Unicode')
+      return
+    case 'number':
+      if (!Number.isFinite(value)) throw badValue('contains a number that JSON does not have')
+      return
+    case 'object':
+      break
+    default:
+      throw badValue(`contains ${typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`}`)
+  }
+  if (value === null) return
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) checkJson(value[i], depth + 1)
+    return
+  }
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw badValue('contains an object that is not plain; turn dates and classes into text first')
+  }
+  if (Object.getOwnPropertySymbols(value).length > 0) throw badValue('has a symbol as a key')
+  for (const [key, item] of Object.entries(value)) {
+    if (key === '__proto__') throw badValue('has the key __proto__')
+    if (!key.isWellFormed()) throw badValue('has a key that is not valid Unicode')
+    checkJson(item, depth + 1)
+  }
+}
+
+function badValue(what: string): CoreError {
+  return new CoreError('CORE_BAD_VALUE', `a value is JSON or bytes; this one ${what}. Nothing was written`)
+}

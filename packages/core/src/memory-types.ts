@@ -1,0 +1,211 @@
+import type { Doc } from 'yjs'
+import type { MemoryValue } from './entry/value.ts'
+import type { AbortOptions } from './ports/channel.ts'
+import type { Conflict, EntryId, HistoryItem, MemoryItem, Read, ValueRead, Version } from './versions.ts'
+
+export interface PutOptions extends AbortOptions {
+  /**
+   * What the writer has seen: a read, or version ids; `[]` means nothing is there.
+   * @default what this handle last read or wrote at the path, or nothing
+   */
+  readonly base?: Read | readonly EntryId[]
+  /** Replace a value unseen. It is recorded as such, and never applies to a conflict. @default false */
+  readonly overwrite?: boolean
+  /** @default 'application/json', or 'application/octet-stream' for bytes */
+  readonly contentType?: string
+  readonly category?: string
+  readonly tags?: readonly string[]
+  /** The agent this write is for. */
+  readonly agent?: string
+  /** Milliseconds since 1970 after which the value counts as absent. */
+  readonly expiresAt?: number
+}
+
+export interface DeleteOptions extends AbortOptions {
+  readonly base?: Read | readonly EntryId[]
+  readonly overwrite?: boolean
+  readonly agent?: string
+}
+
+export interface ListOptions extends AbortOptions {
+  /** Only what lies at or below this path, compared segment by segment. @default everything in scope */
+  readonly prefix?: string
+}
+
+/** What a write did. */
+export interface Written {
+  readonly path: string
+  readonly entryId: EntryId
+  /** The versions it replaced. */
+  readonly replaced: readonly EntryId[]
+}
+
+/**
+ * The memories of one domain within one scope. Paths are relative to the scope, or absolute (`/acme/web/…`) and
+ * inside it. Every name outside the scope is refused with `CORE_BAD_PATH`.
+ */
+export interface DomainMemory {
+  /** What is at a path. Remembered as the base of this handle's next write there. */
+  get(path: string, options?: AbortOptions): Promise<Read>
+  /**
+   * Stores a value, durably: the promise resolves after the disk has it.
+   *
+   * @throws {StaleBaseError} `CORE_STALE_BASE` when the path holds what the writer has not seen.
+   * @throws {ContestedError} `CORE_CONTESTED` when its versions differ.
+   * @throws {CoreError} `CORE_BAD_PATH`, `CORE_BAD_VALUE`, `CORE_BAD_OPTION`, `CORE_VALUE_TOO_LARGE`,
+   * `CORE_CLOCK_AHEAD`
+   */
+  put(path: string, value: MemoryValue, options?: PutOptions): Promise<Written>
+  /** Deletes what is there, by the same rules as `put`. Deleting nothing resolves to `undefined`. */
+  delete(path: string, options?: DeleteOptions): Promise<Written | undefined>
+  /** Everything at or below a prefix, in a stable order. Absent and expired memories are left out. */
+  list(options?: ListOptions): AsyncIterableIterator<MemoryItem>
+  /** Every version of one path that this device knows, latest first. */
+  history(path: string, options?: AbortOptions): AsyncIterableIterator<HistoryItem>
+}
+
+/** A Yjs document that saves itself and merges what peers write. */
+export interface MemoryDoc extends AsyncDisposable {
+  readonly doc: Doc
+  /** Saves what is not saved yet. */
+  flush(): Promise<void>
+  /** Saves and lets go of the document. */
+  close(): Promise<void>
+}
+
+export interface PublicMemory extends DomainMemory {
+  /**
+   * Opens a Yjs document. Concurrent changes on other devices merge into it by themselves.
+   *
+   * @throws {CoreError} `CORE_NOT_A_DOCUMENT` when a plain value is there, `CORE_DOC_TOO_LARGE` on saving more
+   * than a value may have.
+   */
+  doc(path: string, options?: AbortOptions): Promise<MemoryDoc>
+}
+
+/**
+ * How a conflict is to be settled. `local` is the version this device wrote, or the one that was live here before
+ * the other came. `both` keeps the latest and writes the others beside it as `<name>~<short id>`.
+ */
+export type Choice =
+  | { readonly keep: 'local' | 'remote' | 'both' }
+  | { readonly keep: EntryId; readonly index?: number }
+  | { readonly value: MemoryValue; readonly contentType?: string }
+  | { readonly delete: true }
+
+/** A settled conflict. */
+export interface Resolution {
+  readonly conflictId: string
+  readonly path: string
+  readonly entryId: EntryId
+  /** Paths that `both` wrote beside it. */
+  readonly alsoWritten: readonly string[]
+}
+
+export interface ResolveOptions extends AbortOptions {
+  readonly agent?: string
+}
+
+export interface SearchOptions extends AbortOptions {
+  /** @default 20 */
+  readonly limit?: number
+  readonly prefix?: string
+  /** @default both domains */
+  readonly domain?: 'public' | 'private'
+}
+
+export interface SearchHit {
+  readonly item: MemoryItem
+  /** Higher fits better; comparable within one search only. */
+  readonly score: number
+}
+
+export interface CurateOptions extends AbortOptions {
+  /** `copy` takes the value as it is. */
+  readonly mode: 'copy'
+  /** Where to put it in the private domain. @default the same path */
+  readonly as?: string
+}
+
+/** What the memories of a scope tell whoever listens. Events inform; nothing depends on hearing them. */
+export interface MemoryEvents {
+  /** A local write is on disk. */
+  'entry:committed': CustomEvent<EntryEvent>
+  /** Something from a peer is on disk. */
+  'entry:received': CustomEvent<EntryEvent>
+  'conflict:found': CustomEvent<Conflict>
+  /** A conflict is gone, here or because a resolution arrived. */
+  'conflict:settled': CustomEvent<{ readonly path: string }>
+  /** One actor was seen to have written two things under one number. */
+  'fork:found': CustomEvent<{ readonly actor: string }>
+  /** This store goes on under a new actor, because its continuity was in doubt. */
+  'epoch:started': CustomEvent<{ readonly reason: string }>
+}
+
+export interface EntryEvent {
+  readonly domain: 'public' | 'private'
+  readonly path: string
+  readonly entryId: EntryId
+}
+
+/** Everything an owner can do within a scope. Agents get a `SafeMemoryContext` from the guard instead. */
+export interface Memory extends AsyncDisposable {
+  /** The absolute path this handle sees, with what lies below it. */
+  readonly scope: string
+  readonly public: PublicMemory
+  readonly private: DomainMemory
+  /** A handle on a narrower scope. It shares the store and may outlive nothing. */
+  within(path: string): Memory
+  /** Keyword search in this scope, best first. Finds Chinese and Japanese words too. */
+  search(query: string, options?: SearchOptions): AsyncIterableIterator<SearchHit>
+  getUnresolvedConflicts(options?: AbortOptions): AsyncIterableIterator<Conflict>
+  /**
+   * One conflict by its id or its path.
+   *
+   * @throws {CoreError} `CORE_CONFLICT_NOT_FOUND`
+   */
+  getConflict(idOrPath: string, options?: AbortOptions): Promise<Conflict>
+  /**
+   * Settles a conflict with one write that covers exactly the versions that were shown.
+   *
+   * @throws {StaleConflictError} `CORE_STALE_CONFLICT` when the versions are others by now.
+   * @throws {CoreError} `CORE_CONFLICT_NOT_FOUND`, `CORE_AMBIGUOUS_CHOICE`
+   */
+  resolveConflict(id: string, choice: Choice, options?: ResolveOptions): Promise<Resolution>
+  /**
+   * Brings back what a resolution (or any write) replaced, as it was: several versions become a conflict again.
+   *
+   * @throws {StaleBaseError} `CORE_STALE_BASE` when something was written since.
+   */
+  undo(path: string, options?: ResolveOptions): Promise<Written>
+  /**
+   * Copies a public memory into the private domain, with a link to the version it came from.
+   *
+   * @throws {ContestedError} `CORE_CONTESTED` while the public memory is.
+   */
+  curateFromPublic(path: string, options: CurateOptions): Promise<Written>
+  /** A view of this moment for checks that must not change under the reader. Close it. */
+  snapshot(): MemorySnapshot
+  addEventListener<K extends keyof MemoryEvents>(
+    type: K,
+    listener: (event: MemoryEvents[K]) => void,
+    options?: { signal?: AbortSignal }
+  ): void
+  removeEventListener<K extends keyof MemoryEvents>(type: K, listener: (event: MemoryEvents[K]) => void): void
+  /** Closes the store when this handle opened it; narrower handles only let go. */
+  close(): Promise<void>
+}
+
+/** One moment of a scope, in both domains. */
+export interface MemorySnapshot extends AsyncDisposable {
+  readonly scope: string
+  /** Conflicts in scope, from the index: no entry is read that is not contested. */
+  conflicts(): AsyncIterableIterator<Conflict>
+  get(domain: 'public' | 'private', path: string): Promise<Read>
+  list(domain: 'public' | 'private', options?: ListOptions): AsyncIterableIterator<MemoryItem>
+  /** Entries that arrived but cannot be judged yet. */
+  pendingCount(): Promise<number>
+  close(): Promise<void>
+}
+
+export type { ValueRead, Version }

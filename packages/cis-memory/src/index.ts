@@ -1,1 +1,52 @@
-export {}
+export { CisError, type CisErrorCode } from './errors.ts'
+export { MAX_IMPORT_ITEMS } from './limits.ts'
+export type {
+  AddPeerArguments,
+  CallArguments,
+  CallName,
+  CallOperations,
+  CallResult,
+  ConflictArguments,
+  CurateArguments,
+  DeleteArguments,
+  DeleteResult,
+  GuardArguments,
+  GuardResult,
+  ImportArguments,
+  ImportItem,
+  ImportOutcome,
+  InviteArguments,
+  InviteEvent,
+  ListArguments,
+  NoArguments,
+  NodeInfo,
+  OperationName,
+  PathArguments,
+  PeerInfo,
+  PeerName,
+  RemovePeerArguments,
+  ResolveArguments,
+  ResolveResult,
+  SearchArguments,
+  SetArguments,
+  SetResult,
+  ShownConflict,
+  StatusResult,
+  StreamArguments,
+  StreamItem,
+  StreamName,
+  StreamOperations,
+  SyncArguments,
+  SyncEvent,
+  SyncSummary,
+  UndoArguments
+} from './operations/contract.ts'
+export type {
+  CisSession,
+  HomeResult,
+  InitOptions,
+  JoinOptions,
+  RunNodeOptions,
+  RunningNode,
+  SessionOptions
+} from './operations/session.ts'

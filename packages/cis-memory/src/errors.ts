@@ -1,0 +1,39 @@
+/**
+ * What this package can fail with, beside the codes of the packages below it. Branch on it; messages are for people
+ * and may change.
+ */
+export type CisErrorCode =
+  | 'CIS_BAD_ARGUMENT'
+  | 'CIS_BAD_CONFIG'
+  | 'CIS_BAD_SCOPE_FILE'
+  | 'CIS_CONNECTION_LOST'
+  | 'CIS_HOLDER_CLOSING'
+  | 'CIS_HOME_EXISTS'
+  | 'CIS_HOME_NOT_FOUND'
+  | 'CIS_HOME_NOT_PRIVATE'
+  | 'CIS_IMPORT_TOO_LARGE'
+  | 'CIS_NO_PEER_REACHED'
+  | 'CIS_NO_SCOPE'
+  | 'CIS_NODE_OFF'
+  | 'CIS_OUTSIDE_SESSION'
+  | 'CIS_PEER_NOT_FOUND'
+  | 'CIS_SESSION_CLOSED'
+  | 'CIS_SOCKET_MALFORMED'
+  | 'CIS_SOCKET_NOT_PRIVATE'
+  | 'CIS_SOCKET_PATH_TOO_LONG'
+  | 'CIS_SOCKET_TIMEOUT'
+  | 'CIS_SOCKET_UNTRUSTED'
+  | 'CIS_SOCKET_VERSION'
+  | 'CIS_TOO_MANY_REQUESTS'
+  | 'CIS_UNEXPECTED'
+
+/** Something the user of this package can act on; {@link CisErrorCode} says what. */
+export class CisError extends Error {
+  override readonly name: string = 'CisError'
+  readonly code: CisErrorCode
+
+  constructor(code: CisErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,403 @@
+/*
+ * Everything the `cis` command can ask of whichever process has the store open, as one table: a name, its
+ * arguments, and what comes back. The same table types a session that opened the store itself and one that talks
+ * to the holder through its local socket, so results are plain data: JSON values, `undefined` and `Uint8Array`.
+ *
+ * A call answers once. A stream gives items until it ends; where an operation takes long, its items are events and
+ * the last one is `done` with the result.
+ */
+import type {
+  Choice,
+  Conflict,
+  Domain,
+  EntryId,
+  HistoryItem,
+  MemoryItem,
+  MemoryValue,
+  Read,
+  Resolution,
+  SearchHit,
+  Version,
+  Written
+} from '@cis-memory/core'
+import { z } from 'zod'
+import { MAX_IMPORT_ITEMS } from '../limits.ts'
+
+/** Arguments of operations that need none. */
+export type NoArguments = Readonly<Record<string, never>>
+
+/** Names one memory. Paths are relative to the session's scope, or absolute and inside it. */
+export interface PathArguments {
+  readonly path: string
+  /** @default 'public' */
+  readonly domain?: Domain | undefined
+}
+
+export interface SetArguments extends PathArguments {
+  /** Text is a string with content type `text/plain`; JSON and bytes are themselves. */
+  readonly value: MemoryValue
+  /** @default 'application/json', or 'application/octet-stream' for bytes */
+  readonly contentType?: string | undefined
+  readonly category?: string | undefined
+  readonly tags?: readonly string[] | undefined
+  /** The agent this write is for. */
+  readonly agent?: string | undefined
+  /** Milliseconds since 1970 after which the value counts as absent. */
+  readonly expiresAt?: number | undefined
+}
+
+/** A write made on the version that was live when it started. */
+export interface SetResult {
+  readonly written: Written
+  /** What was there before, or `undefined` when nothing was. */
+  readonly replaced: Version | undefined
+}
+
+export interface DeleteArguments extends PathArguments {
+  readonly agent?: string | undefined
+}
+
+export interface DeleteResult {
+  /** `undefined` when nothing was there to delete. */
+  readonly written: Written | undefined
+  readonly deleted: Version | undefined
+}
+
+export interface ListArguments {
+  /** Only what lies at or below this path. @default everything in scope */
+  readonly prefix?: string | undefined
+  /** @default both, public first */
+  readonly domain?: Domain | undefined
+}
+
+export interface SearchArguments extends ListArguments {
+  readonly query: string
+  /** @default 20 */
+  readonly limit?: number | undefined
+}
+
+/** One memory that an import wants to be there. `importMarkdown` makes them from files. */
+export interface ImportItem {
+  readonly path: string
+  readonly text: string
+}
+
+export interface ImportArguments {
+  /** At most `MAX_IMPORT_ITEMS`; `importMarkdown` splits longer ones. */
+  readonly items: readonly ImportItem[]
+  /** @default 'public' */
+  readonly domain?: Domain | undefined
+  /** Say what would happen, and write nothing. @default false */
+  readonly dryRun?: boolean | undefined
+}
+
+/**
+ * - `created`, `updated`: written (or would be). `unchanged`: the same text is there already.
+ * - `refused`: somebody else has changed the memory since, its versions differ, or its name is not allowed; it
+ *   stays as it is.
+ */
+export interface ImportOutcome {
+  readonly path: string
+  readonly outcome: 'created' | 'updated' | 'unchanged' | 'refused'
+  /** Why it was refused: an error code. */
+  readonly code: string | undefined
+}
+
+export interface ConflictArguments {
+  /** A conflict's id, or the path it is at. */
+  readonly conflict: string
+}
+
+/** A conflict and what its versions have in common. */
+export interface ShownConflict {
+  readonly conflict: Conflict
+  /** The latest version that all of them come from, while history has it. */
+  readonly ancestor: Version | undefined
+}
+
+export interface ResolveArguments {
+  /** The id that was shown. When the conflict is another by now: `CORE_STALE_CONFLICT`. */
+  readonly id: string
+  /** Where it was shown. With it, a stale id is told from one that never was. */
+  readonly path?: string | undefined
+  readonly choice: Choice
+  readonly agent?: string | undefined
+}
+
+export interface ResolveResult {
+  readonly resolution: Resolution
+  /** Conflicts that are still open in the session's scope. */
+  readonly remaining: number
+}
+
+export interface UndoArguments {
+  readonly path: string
+  readonly agent?: string | undefined
+}
+
+export interface SyncArguments {
+  /** A peer's name, device id or address. @default every known peer that can be reached */
+  readonly peer?: string | undefined
+  /** @default 'both' */
+  readonly direction?: 'push' | 'pull' | 'both' | undefined
+  /** A path within the session's scope to stay in. @default the whole of it */
+  readonly scope?: string | undefined
+  /** Only these memories. @default all in scope */
+  readonly keys?: readonly string[] | undefined
+}
+
+/** One side of a connection, as people know it. */
+export interface PeerName {
+  /** 64 hex digits. */
+  readonly device: string
+  /** Its name in the space; the id's first digits when there is none. */
+  readonly name: string
+}
+
+/** What one sync with one peer did. Numbers are entries, `bytes` is what went over the wire. */
+export interface SyncSummary {
+  readonly sent: number
+  readonly received: number
+  /** Conflicts that this sync brought to light. */
+  readonly conflicts: number
+  readonly bytes: number
+  readonly rounds: number
+}
+
+/** `done` is the last; a sync that reached no peer fails with `CIS_NO_PEER_REACHED` after its `failed` events. */
+export type SyncEvent =
+  | { readonly type: 'connecting'; readonly peer: string }
+  | { readonly type: 'progress'; readonly peer: PeerName; readonly sent: number; readonly received: number }
+  | ({ readonly type: 'synced'; readonly peer: PeerName } & SyncSummary)
+  | { readonly type: 'failed'; readonly peer: string; readonly code: string; readonly message: string }
+  | {
+      readonly type: 'done'
+      /** Peers that were synced with, and peers that were tried in vain. */
+      readonly synced: number
+      readonly failed: number
+      /** Conflicts open in the session's scope now. */
+      readonly openConflicts: number
+    }
+
+export interface CurateArguments {
+  readonly path: string
+  /** Where to put it in the private domain. @default the same path */
+  readonly as?: string | undefined
+}
+
+export interface InviteArguments {
+  /** How long the code can be used. @default one hour */
+  readonly expiresInMs?: number | undefined
+  /** Stay until somebody has joined with it. Otherwise the stream ends after `code`. @default false */
+  readonly wait?: boolean | undefined
+}
+
+/** `joined` is the last when `wait` was asked for; `code` otherwise. */
+export type InviteEvent =
+  | {
+      readonly type: 'code'
+      readonly code: string
+      /** Milliseconds since 1970. */
+      readonly expiresAt: number
+      /** Where this node answers; what the code contains. */
+      readonly addresses: readonly string[]
+    }
+  | { readonly type: 'joined'; readonly peer: PeerName }
+
+/** The device, its space and its node. */
+export interface NodeInfo {
+  readonly device: PeerName
+  readonly space: { readonly id: string; readonly name: string }
+  /** The process that answers. */
+  readonly pid: number
+  /** Whether its network part is up; it starts with the first operation that needs it. */
+  readonly isListening: boolean
+  readonly addresses: readonly string[]
+  readonly connectedPeers: readonly PeerName[]
+}
+
+export interface PeerInfo extends PeerName {
+  readonly role: 'admin' | 'member'
+  readonly addresses: readonly string[]
+  readonly isConnected: boolean
+  /** Milliseconds since 1970 of the last finished sync. */
+  readonly lastSyncedAt: number | undefined
+}
+
+export interface AddPeerArguments {
+  /** A multiaddr such as `/ip4/192.168.1.20/tcp/41234/p2p/12D3…`. */
+  readonly address: string
+}
+
+export interface RemovePeerArguments {
+  /** A peer's name, device id or address. */
+  readonly peer: string
+}
+
+export interface StatusResult extends NodeInfo {
+  /** The session's scope. */
+  readonly scope: string
+  /** Memories in scope. */
+  readonly memories: { readonly public: number; readonly private: number }
+  readonly openConflicts: number
+  /** Entries that arrived and cannot be judged yet. */
+  readonly pending: number
+  readonly peers: { readonly known: number; readonly connected: number }
+}
+
+export interface GuardArguments {
+  /** The agent's name, as the audit will show it. */
+  readonly agent: string
+  /** A path within the session's scope. @default the whole of it */
+  readonly scope?: string | undefined
+  /** Only these memories. @default all in scope */
+  readonly keys?: readonly string[] | undefined
+  /** Only what this search finds. */
+  readonly query?: string | undefined
+  readonly limit?: number | undefined
+}
+
+/**
+ * What came of running an agent under the guard. The agent here recites: it answers with the context it was given,
+ * as a prompt would show it.
+ */
+export type GuardResult =
+  | {
+      readonly state: 'delivered'
+      readonly scope: string
+      /** Memories in the context. */
+      readonly memories: number
+      /** What the agent answered. */
+      readonly output: string
+    }
+  | {
+      readonly state: 'refused'
+      readonly scope: string
+      /** Why, as the guard's error says it; its last line is the command that settles the first conflict. */
+      readonly message: string
+      readonly notifications: readonly Conflict[]
+    }
+
+/** Operations that answer once. */
+export interface CallOperations {
+  /** Exit code 3 when `state` is `conflict`. */
+  'memory.get': { arguments: PathArguments; result: Read }
+  /** Writes on the version that is live when it starts. `CORE_CONTESTED` when there are several. */
+  'memory.set': { arguments: SetArguments; result: SetResult }
+  'memory.delete': { arguments: DeleteArguments; result: DeleteResult }
+  'memory.import': { arguments: ImportArguments; result: readonly ImportOutcome[] }
+  /** `CORE_CONFLICT_NOT_FOUND` when there is none. */
+  'conflicts.show': { arguments: ConflictArguments; result: ShownConflict }
+  'conflicts.resolve': { arguments: ResolveArguments; result: ResolveResult }
+  /** Brings back what the last write at a path replaced. */
+  'conflicts.undo': { arguments: UndoArguments; result: Written }
+  /** Tells connected peers about one public memory. A broadcast says whom it reached, never that it was applied. */
+  'memory.broadcast': { arguments: { readonly path: string }; result: { readonly reached: number } }
+  'memory.curate': { arguments: CurateArguments; result: Written }
+  'node.info': { arguments: NoArguments; result: NodeInfo }
+  /** Ends the holder when it is `cis node run`; otherwise `CIS_NODE_OFF`. */
+  'node.shutdown': { arguments: NoArguments; result: { readonly pid: number } }
+  'peers.add': { arguments: AddPeerArguments; result: { readonly address: string } }
+  /** Forgets how to reach a peer. It stays a member. */
+  'peers.remove': { arguments: RemovePeerArguments; result: { readonly addresses: readonly string[] } }
+  status: { arguments: NoArguments; result: StatusResult }
+  'guard.check': { arguments: GuardArguments; result: GuardResult }
+}
+
+/** Operations that give items until they end. */
+export interface StreamOperations {
+  'memory.list': { arguments: ListArguments; item: MemoryItem }
+  /** Best first. */
+  'memory.search': { arguments: SearchArguments; item: SearchHit }
+  /** Latest first. */
+  'memory.history': { arguments: PathArguments; item: HistoryItem }
+  'conflicts.list': { arguments: NoArguments; item: Conflict }
+  'memory.sync': { arguments: SyncArguments; item: SyncEvent }
+  invite: { arguments: InviteArguments; item: InviteEvent }
+  'peers.list': { arguments: NoArguments; item: PeerInfo }
+}
+
+export type CallName = keyof CallOperations
+export type StreamName = keyof StreamOperations
+export type OperationName = CallName | StreamName
+export type CallArguments<K extends CallName> = CallOperations[K]['arguments']
+export type CallResult<K extends CallName> = CallOperations[K]['result']
+export type StreamArguments<K extends StreamName> = StreamOperations[K]['arguments']
+export type StreamItem<K extends StreamName> = StreamOperations[K]['item']
+
+type Schemas<T extends Record<keyof T, { arguments: unknown }>> = {
+  readonly [K in keyof T]: z.ZodType<T[K]['arguments']>
+}
+
+const domain = z.enum(['public', 'private']).optional()
+const label = z.string().min(1).optional()
+const value = z.custom<MemoryValue>((given) => given !== undefined, 'a value is JSON or bytes')
+const entryId = z.custom<EntryId>((given) => typeof given === 'string', 'a version id is text')
+const none = z.strictObject({}) as unknown as z.ZodType<NoArguments>
+const path = { path: z.string().min(1), domain }
+const keys = z.array(z.string().min(1)).optional()
+
+const choice: z.ZodType<Choice> = z.union([
+  z.strictObject({ keep: z.enum(['local', 'remote', 'both']) }),
+  z.strictObject({ keep: entryId, index: z.int().nonnegative().exactOptional() }),
+  z.strictObject({ value, contentType: z.string().min(1).exactOptional() }),
+  z.strictObject({ delete: z.literal(true) })
+])
+
+/** Checks what a call is given, on the side that has the store. Values and paths are judged by core. */
+export const callSchemas: Schemas<CallOperations> = {
+  'memory.get': z.strictObject(path),
+  'memory.set': z.strictObject({
+    ...path,
+    value,
+    contentType: label,
+    category: label,
+    tags: z.array(z.string().min(1)).optional(),
+    agent: label,
+    expiresAt: z.int().nonnegative().optional()
+  }),
+  'memory.delete': z.strictObject({ ...path, agent: label }),
+  'memory.import': z.strictObject({
+    items: z.array(z.strictObject({ path: z.string().min(1), text: z.string() })).max(MAX_IMPORT_ITEMS),
+    domain,
+    dryRun: z.boolean().optional()
+  }),
+  'conflicts.show': z.strictObject({ conflict: z.string().min(1) }),
+  'conflicts.resolve': z.strictObject({ id: z.string().min(1), path: label, choice, agent: label }),
+  'conflicts.undo': z.strictObject({ path: z.string().min(1), agent: label }),
+  'memory.broadcast': z.strictObject({ path: z.string().min(1) }),
+  'memory.curate': z.strictObject({ path: z.string().min(1), as: label }),
+  'node.info': none,
+  'node.shutdown': none,
+  'peers.add': z.strictObject({ address: z.string().min(1) }),
+  'peers.remove': z.strictObject({ peer: z.string().min(1) }),
+  status: none,
+  'guard.check': z.strictObject({
+    agent: z.string().min(1),
+    scope: label,
+    keys,
+    query: label,
+    limit: z.int().positive().optional()
+  })
+}
+
+/** Checks what a stream is given, on the side that has the store. */
+export const streamSchemas: Schemas<StreamOperations> = {
+  'memory.list': z.strictObject({ prefix: label, domain }),
+  'memory.search': z.strictObject({
+    query: z.string(),
+    prefix: label,
+    domain,
+    limit: z.int().positive().optional()
+  }),
+  'memory.history': z.strictObject(path),
+  'conflicts.list': none,
+  'memory.sync': z.strictObject({
+    peer: label,
+    direction: z.enum(['push', 'pull', 'both']).optional(),
+    scope: label,
+    keys
+  }),
+  invite: z.strictObject({ expiresInMs: z.int().positive().optional(), wait: z.boolean().optional() }),
+  'peers.list': none
+}

@@ -70,8 +70,9 @@ export function isConcurrent(liveEntries: readonly CausalEntry[]): boolean {
  * The context of a write by `actor` that replaces `replaced`:
  * the join of their contexts and dots, and of those of the actor's own live entry, without the actor itself.
  *
- * Counting the own live entry even when it is not replaced keeps contexts downward closed, since a write always
- * covers its actor's earlier ones.
+ * A write always covers its actor's earlier ones, so it must also have seen what they had seen: that keeps contexts
+ * downward closed. It holds when all live entries are replaced, and when some are spared as long as the actor's own
+ * last entry is live or was covered by what is replaced.
  */
 export function contextFor(
   actor: ActorId,

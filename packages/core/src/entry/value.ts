@@ -1,9 +1,9 @@
 /*
  * Values in their one stored form: deterministic CBOR (RFC 8949 §4.2.1), so that equal values have equal bytes.
  */
-import { type EncodeOptions, encode, rfc8949EncodeOptions } from 'cborg'
 import { CoreError } from '../errors.ts'
 import { MAX_VALUE_BYTES, MAX_VALUE_DEPTH } from '../limits.ts'
+import { encodeCbor } from './cbor.ts'
 
 /** What a memory can hold: anything JSON can say, or bytes. */
 export type MemoryValue = JsonValue | Uint8Array
@@ -15,11 +15,6 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue }
 
-/** Encodes without a second way to say the same. */
-export function encodeCanonical(value: unknown): Uint8Array {
-  return encode(value, rfc8949EncodeOptions as EncodeOptions)
-}
-
 /**
  * Refuses whatever would not come back as it went in.
  *
@@ -27,13 +22,29 @@ export function encodeCanonical(value: unknown): Uint8Array {
  */
 export function checkValue(value: unknown): asserts value is MemoryValue {
   if (!(value instanceof Uint8Array)) checkJson(value, 0)
-  const size = value instanceof Uint8Array ? value.length : encodeCanonical(value).length
+  const size = value instanceof Uint8Array ? value.length : encodeCbor(value).length
   if (size > MAX_VALUE_BYTES) {
     throw new CoreError(
       'CORE_VALUE_TOO_LARGE',
       `a value has at most ${MAX_VALUE_BYTES} bytes, this one has ${size}; nothing was written. Keep large things in a file and a reference here`
     )
   }
+}
+
+/**
+ * Turns the maps that decoding gives into plain objects.
+ *
+ * @throws {CoreError} `CORE_BAD_VALUE` for a key that is no text
+ */
+export function plainValue(decoded: unknown): unknown {
+  if (Array.isArray(decoded)) return decoded.map(plainValue)
+  if (!(decoded instanceof Map)) return decoded
+  const entries: [string, unknown][] = []
+  for (const [key, item] of decoded) {
+    if (typeof key !== 'string') throw badValue('has a key that is no text')
+    entries.push([key, plainValue(item)])
+  }
+  return Object.fromEntries(entries)
 }
 
 function checkJson(value: unknown, depth: number): void {

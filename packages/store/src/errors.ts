@@ -84,3 +84,8 @@ export function closedError(what: 'store' | 'snapshot', options?: ErrorOptions):
     options
   )
 }
+
+/** The error of a key that does not open a store. `what` ends in what happened. */
+export function wrongKey(what: string): StoreError {
+  return new StoreError('STORE_WRONG_KEY', `${what}; nothing was changed; try again with the right key`)
+}

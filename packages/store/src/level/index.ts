@@ -1,1 +1,3 @@
-export {}
+export { readHolder, type StoreHolder } from './holder.ts'
+export { type KeyParameters, type KeySource, keyFile, passphrase } from './keystore.ts'
+export { changeKey, type LevelStoreOptions, openLevelStore } from './level-store.ts'

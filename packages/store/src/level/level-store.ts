@@ -1,0 +1,356 @@
+/*
+ * A store in a directory:
+ *
+ *   store.json    format, store id, wrapped data key (header.ts)
+ *   rows/         LevelDB with sealed values (row-sealer.ts); its lock is the store's lock
+ *   lease         the outside half of the lease (lease.ts)
+ *   holder.json   who has the store open (holder.ts)
+ *
+ * Creating takes the lock first and writes store.json last: a directory without it holds no store yet, whatever
+ * else a crash left there. Opening checks the key before it takes the lock, so a wrong key touches nothing.
+ */
+import { hkdfSync, randomBytes } from 'node:crypto'
+import { access, chmod, constants, mkdir, readdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { closedError, StoreError, StoreLockedError } from '../errors.ts'
+import { SEAL_KEY_BYTES, SealingKey } from '../seal.ts'
+import type {
+  Continuity,
+  PartitionName,
+  RowChange,
+  RowSnapshot,
+  RowStore,
+  Store,
+  WriteOptions
+} from '../store.ts'
+import { errorCode, HOLDER_FILE, ROWS_DIRECTORY, syncDirectory, toDirectoryError } from './files.ts'
+import { readHeader, type StoreHeader, unwrapDataKey, wrapDataKey, writeHeader } from './header.ts'
+import { readHolder, writeHolder } from './holder.ts'
+import type { KeySource } from './keystore.ts'
+import { judgeLease, renewLease } from './lease.ts'
+import { LevelReader, LevelSnapshot, type RowSource } from './level-reader.ts'
+import { META_PARTITION, partitionByte, prefixed, RowSealer } from './row-sealer.ts'
+import { SealedLevel } from './sealed-level.ts'
+import { type Operation, WriteQueue } from './write-queue.ts'
+
+export interface LevelStoreOptions {
+  /** Where the store lives. Nothing else should: it is the unit of backup. */
+  readonly directory: string
+  readonly key: KeySource
+  /**
+   * Whether a write is acknowledged once it is on disk, or as soon as the operating system has it. In `os` a stop
+   * without `close` makes the next opening answer `unclean-stop`.
+   * @default 'disk'
+   */
+  readonly durability?: 'disk' | 'os'
+  /** @default true */
+  readonly createIfMissing?: boolean
+  /** Where this process listens, told to those who find the store locked. */
+  readonly socketPath?: string
+}
+
+const STORE_ID_BYTES = 16
+const ROWS_LABEL = 'cis/store/rows/1'
+const LEASE_LABEL = 'cis/store/lease/1'
+
+/**
+ * Opens the encrypted store in a directory, making it when there is none.
+ *
+ * @throws {StoreError}
+ * - `STORE_WRONG_KEY` when `key` does not open the store; nothing was touched.
+ * - `STORE_LOCKED` ({@link StoreLockedError}) when it is open already, here or in another process.
+ * - `STORE_NOT_FOUND` when there is no store and `createIfMissing` is false.
+ * - `STORE_NOT_A_DIRECTORY`, `STORE_NOT_WRITABLE`, `STORE_READ_FAILED` or `STORE_WRITE_FAILED` when the directory
+ *   cannot be used.
+ * - `STORE_NEWER_FORMAT` when a newer version of cis wrote it.
+ * - `STORE_DAMAGED` when the directory lacks a part or a part cannot be understood.
+ * - what the key throws, such as `STORE_KEY_FILE_MISSING`.
+ */
+export async function openLevelStore(options: LevelStoreOptions): Promise<Store> {
+  const directory = resolve(options.directory)
+  const settled = { ...options, directory }
+  try {
+    const header = await readHeader(directory)
+    if (header !== undefined) return await openExisting(settled, header)
+    if (options.createIfMissing ?? true) return await create(settled)
+  } catch (error) {
+    throw toDirectoryError(error)
+  }
+  throw new StoreError(
+    'STORE_NOT_FOUND',
+    'there is no store in this directory; nothing was changed; check the path, or create the store first'
+  )
+}
+
+/**
+ * Wraps the data key of a store with another key. Takes the same time at any size, works while the store is open,
+ * and after a crash either the old key or the new one opens it. What someone already copied still opens with the
+ * old key.
+ *
+ * @throws {StoreError} `STORE_WRONG_KEY` when `key` does not open the store, `STORE_NOT_FOUND`, and what the keys
+ * and the directory throw, as in {@link openLevelStore}.
+ */
+export async function changeKey(options: {
+  readonly directory: string
+  readonly key: KeySource
+  readonly newKey: KeySource
+}): Promise<void> {
+  const { key, newKey } = options
+  const directory = resolve(options.directory)
+  try {
+    const header = await readHeader(directory)
+    if (header === undefined) {
+      throw new StoreError('STORE_NOT_FOUND', 'there is no store in this directory; check the path')
+    }
+    const dataKey = await unwrapDataKey(header, key)
+    await writeHeader(directory, await wrapDataKey(header.id, dataKey, newKey))
+    dataKey.fill(0)
+  } catch (error) {
+    throw toDirectoryError(error)
+  }
+}
+
+type SettledOptions = LevelStoreOptions
+
+async function create(options: SettledOptions): Promise<Store> {
+  const { directory } = options
+  const made = await mkdir(directory, { recursive: true, mode: 0o700 })
+  if (made !== undefined) await syncDirectory(resolve(made, '..'))
+  await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  if ((await readdir(directory)).length === 0) await chmod(directory, 0o700)
+
+  const id = randomBytes(STORE_ID_BYTES)
+  const dataKey = randomBytes(SEAL_KEY_BYTES)
+  const header = await wrapDataKey(id, dataKey, options.key)
+  const parts = partsOf(options, id, dataKey)
+  dataKey.fill(0)
+  await mkdir(parts.rowsDirectory, { recursive: true, mode: 0o700 })
+  await openRows(parts, true)
+  try {
+    // Whoever held the lock before us may have finished creating the store.
+    const earlier = await readHeader(directory)
+    if (earlier !== undefined) {
+      await parts.level.close()
+      return await openExisting(options, earlier)
+    }
+    await discardUnfinished(parts.level)
+    const store = await take(parts, 'first-open')
+    await writeHeader(directory, header)
+    return store
+  } catch (error) {
+    await parts.level.close()
+    throw error
+  }
+}
+
+async function openExisting(options: SettledOptions, header: StoreHeader): Promise<Store> {
+  const { directory } = options
+  const dataKey = await unwrapDataKey(header, options.key)
+  const parts = partsOf(options, header.id, dataKey)
+  dataKey.fill(0)
+  await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  await access(parts.rowsDirectory).catch((cause) => {
+    throw damagedRows('its directory rows is missing', cause)
+  })
+  await openRows(parts, false)
+  try {
+    if (!(await parts.level.has(parts.leaseRow))) throw damagedRows('its rows belong to another store')
+    const row = await parts.level.get(parts.leaseRow).catch((error: unknown) => {
+      if (errorCode(error) === 'STORE_CORRUPT_ROW') return undefined
+      throw error
+    })
+    return await take(parts, await judgeLease(directory, parts.leaseKey, row))
+  } catch (error) {
+    await parts.level.close()
+    throw error
+  }
+}
+
+/** What an open store consists of. */
+interface Parts {
+  readonly directory: string
+  readonly rowsDirectory: string
+  readonly id: Uint8Array
+  readonly durability: 'disk' | 'os'
+  readonly socketPath: string | undefined
+  readonly level: SealedLevel
+  readonly sealingKey: SealingKey
+  readonly leaseKey: Uint8Array
+  /** LevelDB key of the lease. It names the store, so that rows of another one are recognised. */
+  readonly leaseRow: Uint8Array
+}
+
+function partsOf(options: SettledOptions, id: Uint8Array, dataKey: Uint8Array): Parts {
+  const { directory, durability = 'disk', socketPath } = options
+  const rowsDirectory = join(directory, ROWS_DIRECTORY)
+  const rowsKey = derive(dataKey, ROWS_LABEL)
+  const sealingKey = new SealingKey(rowsKey)
+  rowsKey.fill(0)
+  const level = new SealedLevel(rowsDirectory, new RowSealer(id, sealingKey), {
+    keyEncoding: 'view',
+    valueEncoding: 'view'
+  })
+  return {
+    directory,
+    rowsDirectory,
+    id: Uint8Array.from(id),
+    durability,
+    socketPath,
+    level,
+    sealingKey,
+    leaseKey: derive(dataKey, LEASE_LABEL),
+    leaseRow: prefixed(META_PARTITION, Buffer.concat([Buffer.from('lease'), id]))
+  }
+}
+
+function derive(dataKey: Uint8Array, label: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', dataKey, '', label, SEAL_KEY_BYTES))
+}
+
+async function openRows(parts: Parts, createIfMissing: boolean): Promise<void> {
+  try {
+    await parts.level.open({ createIfMissing })
+  } catch (error) {
+    const cause = (error as Error).cause
+    if (errorCode(cause) === 'LEVEL_LOCKED') {
+      throw new StoreLockedError((await readHolder(parts.directory)) ?? {}, { cause })
+    }
+    if (errorCode(cause) === 'LEVEL_IO_ERROR') {
+      throw new StoreError(
+        'STORE_READ_FAILED',
+        'the disk did not give the rows; nothing was changed; check the disk and the owner of the files, then open again',
+        { cause }
+      )
+    }
+    throw damagedRows('LevelDB cannot open its rows', cause)
+  }
+}
+
+/** Clears the store's own rows of a creation that a crash ended; other rows would mean that store.json is lost. */
+async function discardUnfinished(level: SealedLevel): Promise<void> {
+  const partitions = Uint8Array.of(META_PARTITION + 1)
+  const first = await level.keys({ gte: partitions, limit: 1 }).all()
+  if (first.length > 0) throw damagedRows('its store.json is missing')
+  await level.clear({ lt: partitions })
+}
+
+/** Makes the store ours: nobody gets it before the new lease is durable. */
+async function take(parts: Parts, continuity: Continuity): Promise<Store> {
+  await writeHolder(parts.directory, parts.socketPath)
+  const row = await renewLease(parts.directory, parts.leaseKey, `open-${parts.durability}`)
+  await parts.level.batch([{ type: 'put', key: parts.leaseRow, value: row }], { sync: true } as object)
+  return new LevelStore(parts, continuity)
+}
+
+class LevelStore implements Store {
+  readonly id: Uint8Array
+  readonly continuity: Continuity
+  readonly durability: 'disk' | 'os'
+  readonly #parts: Parts
+  readonly #queue: WriteQueue
+  #closing: Promise<void> | undefined
+
+  constructor(parts: Parts, continuity: Continuity) {
+    this.id = parts.id
+    this.continuity = continuity
+    this.durability = parts.durability
+    this.#parts = parts
+    this.#queue = new WriteQueue((operations, sync) => this.#apply(operations, sync))
+  }
+
+  partition(name: PartitionName): RowStore {
+    const byte = partitionByte(name)
+    this.#assertOpen()
+    const write: PartitionWriter = (operations, sync) => this.#write(operations, sync)
+    return new LevelPartition({ level: this.#parts.level, assertOpen: () => this.#assertOpen() }, byte, write)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw closedError('store')
+  }
+
+  async #write(operations: readonly Operation[], sync = this.durability === 'disk'): Promise<void> {
+    if (operations.length > 0) return this.#queue.write(operations, sync)
+    // LevelDB skips an empty batch; deleting nothing makes it wait for the disk.
+    if (sync) await this.#queue.write([{ type: 'del', key: Uint8Array.of(META_PARTITION) }], true)
+  }
+
+  async #apply(operations: Operation[], sync: boolean): Promise<void> {
+    try {
+      await this.#parts.level.batch(operations, { sync } as object)
+    } catch (cause) {
+      throw new StoreError(
+        'STORE_WRITE_FAILED',
+        'the disk refused a batch; everything acknowledged before is kept, whether this batch is kept shows when the store is opened again; free some space or check the disk, then open the store again',
+        { cause }
+      )
+    }
+  }
+
+  async #close(): Promise<void> {
+    await this.#queue.drained()
+    const { directory, level, leaseKey, leaseRow, sealingKey } = this.#parts
+    try {
+      const row = await renewLease(directory, leaseKey, 'stopped')
+      await level.batch([{ type: 'put', key: leaseRow, value: row }], { sync: true } as object)
+      await rm(join(directory, HOLDER_FILE), { force: true })
+    } catch {
+      // A full or vanished disk. The next opening then doubts its continuity, which is the safe answer.
+    } finally {
+      await level.close()
+      sealingKey.wipe()
+      leaseKey.fill(0)
+    }
+  }
+}
+
+type PartitionWriter = (operations: readonly Operation[], sync: boolean | undefined) => Promise<void>
+
+class LevelPartition extends LevelReader implements RowStore {
+  readonly #source: RowSource
+  readonly #partition: number
+  readonly #write: PartitionWriter
+
+  constructor(source: RowSource, partition: number, write: PartitionWriter) {
+    super(source, partition)
+    this.#source = source
+    this.#partition = partition
+    this.#write = write
+  }
+
+  async write(changes: readonly RowChange[], options: WriteOptions = {}): Promise<void> {
+    this.#source.assertOpen()
+    const operations = changes.map((change) => this.#operation(change))
+    await this.#write(operations, options.sync)
+  }
+
+  snapshot(): RowSnapshot {
+    this.#source.assertOpen()
+    return new LevelSnapshot(this.#source, this.#partition)
+  }
+
+  /** Copies: the caller's bytes are borrowed, and the batch may have to wait for its turn. */
+  #operation(change: RowChange): Operation {
+    const key = prefixed(this.#partition, change.key)
+    return change.type === 'put'
+      ? { type: 'put', key, value: Uint8Array.from(change.value) }
+      : { type: 'del', key }
+  }
+}
+
+function damagedRows(what: string, cause?: unknown): StoreError {
+  return new StoreError(
+    'STORE_DAMAGED',
+    `the store cannot be opened: ${what}; its files are left as they are; restore the directory from a backup`,
+    { cause }
+  )
+}

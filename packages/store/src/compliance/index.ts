@@ -1,1 +1,1 @@
-export {}
+export { type StoreSuiteOptions, storeSuite } from './store-suite.ts'

@@ -21,13 +21,17 @@ export const FORMAT_VERSION = 1
 /** The partition of the store's own rows; no handle reaches it. */
 export const META_PARTITION = 0x00
 
-const PARTITION_BYTES: Readonly<Record<PartitionName, number>> = { public: 0x01, private: 0x02, local: 0x03 }
+const PARTITION_BYTES: ReadonlyMap<PartitionName, number> = new Map([
+  ['public', 0x01],
+  ['private', 0x02],
+  ['local', 0x03]
+])
 
 /** Random bytes fetched at once: one call per row would cost more than the sealing's own hashing. */
 const RANDOM_POOL_BYTES = SEAL_RANDOM_BYTES * 256
 
 export function partitionByte(name: PartitionName): number {
-  const byte = PARTITION_BYTES[name]
+  const byte = PARTITION_BYTES.get(name)
   if (byte === undefined) throw new TypeError(`expected public, private or local, got ${String(name)}`)
   return byte
 }
@@ -88,7 +92,6 @@ export class RowSealer implements ValueSealer {
 
 /** The error for a row that cannot be read. Rows of the store itself count as local. */
 export function corruptRow(levelKey: Uint8Array, options?: ErrorOptions): CorruptRowError {
-  const names = Object.keys(PARTITION_BYTES) as PartitionName[]
-  const name = names.find((candidate) => PARTITION_BYTES[candidate] === levelKey[0]) ?? 'local'
+  const [name] = [...PARTITION_BYTES].find(([, byte]) => byte === levelKey[0]) ?? ['local']
   return new CorruptRowError(name, Uint8Array.from(unprefixed(levelKey)), options)
 }

@@ -163,6 +163,13 @@ class SealedIterator<K, V> extends AbstractIterator<SealedLevel<K, V>, K, V> {
     return opened
   }
 
+  /** One call below, not page after page: a snapshot that is being closed lets no second one begin. */
+  async _all(): Promise<Entry[]> {
+    this.#throwFailure()
+    const rows = await this.#rows.all()
+    return rows.map((row) => this.#opened(row))
+  }
+
   _seek(target: Uint8Array): void {
     this.#failure = undefined
     this.#rows.seek(target, { keyEncoding: 'view' })

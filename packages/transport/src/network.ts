@@ -1,0 +1,774 @@
+import './runtime-shim.ts'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import type { AbortOptions, DeviceId, DeviceKey, FrameChannel, Runtime } from '@cis-memory/core'
+import { bootstrap } from '@libp2p/bootstrap'
+import { type Identify, identify } from '@libp2p/identify'
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import { mdns } from '@libp2p/mdns'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p, type Libp2p } from 'libp2p'
+import { TypedEventEmitter, type TypedEventTarget } from 'main-event'
+import { overlay, type Registrar } from './components.ts'
+import { Connections, type Role, TrackedConnection } from './connections.ts'
+import { dialError, notAllowed, notRunning, refused, TransportError } from './errors.ts'
+import { StreamChannel } from './framing.ts'
+import { Gossip, type PublishResult, type TopicValidator } from './gossip.ts'
+import {
+  ADDRESS_DIAL_TIMEOUT_MS,
+  DIAL_TIMEOUT_MS,
+  IDENTIFY_TIMEOUT_MS,
+  MAX_CHANNELS,
+  MAX_CONNECTION_STREAMS,
+  MAX_CONNECTIONS,
+  MAX_INBOUND_PENDING,
+  MAX_INBOUND_PER_SECOND,
+  MAX_KEPT_PEERS,
+  MAX_PARALLEL_DIALS,
+  MAX_PEER_ADDRESSES,
+  MAX_PROTOCOL_STREAMS,
+  MAX_STRANGER_STREAMS,
+  MAX_STRANGERS,
+  MAX_STREAM_BUFFER_BYTES,
+  MAX_STREAM_WINDOW_BYTES,
+  MAX_WAITING_DIALS,
+  PING_INTERVAL_MS,
+  STOP_GOODBYE_MS,
+  STOP_TIMEOUT_MS,
+  STRANGER_CONNECTION_MS
+} from './limits.ts'
+import { deviceOfPeer, parseAddress, peerOfDevice, privateKeyOf } from './peer-id.ts'
+import { Redialer } from './redialer.ts'
+import { systemRuntime } from './system-runtime.ts'
+import { resolvers, untilAborted } from './waiting.ts'
+
+/** A peer was found, by mDNS, through a bootstrap address or by its own introduction. Nobody has dialled it yet. */
+export interface PeerDiscovery {
+  readonly device: DeviceId
+  readonly addresses: readonly string[]
+}
+
+export interface GossipSubscription {
+  readonly device: DeviceId
+  readonly topic: string
+  readonly isSubscribed: boolean
+}
+
+export interface GossipRejection {
+  readonly device: DeviceId
+  readonly topic: string
+}
+
+export interface NetworkEvents {
+  /** A member can be reached: both ends have accepted each other. Once per device, however many connections. */
+  'peer:connect': CustomEvent<DeviceId>
+  /** The last connection to a member is gone. */
+  'peer:disconnect': CustomEvent<DeviceId>
+  'peer:discovery': CustomEvent<PeerDiscovery>
+  /** A member began or ceased to listen to a topic that this node listens to. */
+  'gossip:subscription': CustomEvent<GossipSubscription>
+  /** A validator rejected what this peer passed on. */
+  'gossip:reject': CustomEvent<GossipRejection>
+}
+
+export interface NetworkOptions {
+  /** The device whose network identity this is. */
+  readonly deviceKey: DeviceKey
+  /** Where to listen, such as `/ip4/0.0.0.0/tcp/4001`; port 0 takes any. Empty: only dial. */
+  readonly listen: readonly string[]
+  /** Whether a device is a member. Asked at every connection and every stream; keep it quick. */
+  readonly allow: (device: DeviceId) => boolean
+  /**
+   * Whether gossip may be exchanged with a connected member by now, for instance once its handshake is done. Call
+   * `refresh` when the answer changes.
+   *
+   * @default always
+   */
+  readonly isTrusted?: (device: DeviceId) => boolean
+  /**
+   * Whether devices that are not members may connect, to speak the join protocol and nothing else. True while an
+   * invitation is open.
+   *
+   * @default never
+   */
+  readonly admitStrangers?: () => boolean
+  /** Find members in the local network. Nodes see each other when their service tags are equal. */
+  readonly mdns?: { readonly serviceTag: string }
+  /** Addresses to learn of at the start, as if discovered. */
+  readonly bootstrap?: readonly string[]
+  /** Addresses of members to keep connected, now and for ever. */
+  readonly peers?: readonly string[]
+  /** @default the real clock, randomness and timers */
+  readonly runtime?: Runtime
+}
+
+export interface OpenOptions extends AbortOptions {
+  /**
+   * Connect even though the peer is not a member: for joining. On such a connection only protocols that are open to
+   * strangers work, at both ends.
+   *
+   * @default false
+   */
+  readonly asStranger?: boolean
+}
+
+export interface HandleOptions {
+  /**
+   * Whether devices that are not members may use this protocol: for joining.
+   *
+   * @default false
+   */
+  readonly openToStrangers?: boolean
+}
+
+/** Answers a channel a peer opened. When it returns the channel is closed, when it throws the channel is dropped. */
+export type ChannelHandler = (channel: FrameChannel) => void | Promise<void>
+
+/**
+ * This device on the network: who it is connected to, and lines of frames and broadcasts between them.
+ *
+ * Starts once and stops once. Every promise that waits rejects with the signal's reason when its signal is aborted.
+ */
+export interface Network extends TypedEventTarget<NetworkEvents>, AsyncDisposable {
+  readonly device: DeviceId
+  /** @throws {TransportError} `TRANSPORT_ADDRESS_IN_USE`, `TRANSPORT_CANNOT_LISTEN` */
+  start(): Promise<void>
+  /** Ends everything within two seconds, whatever state peers are in. May be called twice. */
+  stop(): Promise<void>
+  /** Where this node can be dialled, each address ending with its peer id. */
+  addresses(): string[]
+  /** Members that can be reached now. */
+  connectedPeers(): DeviceId[]
+  /** Every address known of a device. Keep them: the network forgets when it stops. */
+  knownAddresses(device: DeviceId): Promise<string[]>
+  /**
+   * Keeps these members connected from now on: dials, and redials for ever with growing pauses. Members that have
+   * connected once are kept anyway.
+   *
+   * @throws {TransportError} `TRANSPORT_BAD_ADDRESS`
+   */
+  keepConnected(addresses: readonly string[]): void
+  /**
+   * Connects to a member. Resolves once both ends have accepted each other.
+   *
+   * @param target a device whose address is known, or an address
+   * @throws {TransportError} `TRANSPORT_BAD_ADDRESS`, `TRANSPORT_UNREACHABLE`, `TRANSPORT_WRONG_DEVICE`,
+   * `TRANSPORT_NOT_ALLOWED` when the peer is no member, `TRANSPORT_REFUSED` when it says so of us,
+   * `TRANSPORT_NOT_RUNNING`
+   */
+  dial(target: DeviceId | string, options?: AbortOptions): Promise<DeviceId>
+  /** Hangs up, and does not redial until asked to or until the peer is back by itself. */
+  disconnect(device: DeviceId): Promise<void>
+  /**
+   * Opens a line of frames to a peer, connecting first if need be.
+   *
+   * The peer's limit on streams shows only afterwards, as `SYNC_DISCONNECTED`.
+   *
+   * @throws {TransportError} as `dial`, and `TRANSPORT_NO_PROTOCOL`, `TRANSPORT_TOO_MANY_STREAMS`
+   */
+  open(target: DeviceId | string, protocol: string, options?: OpenOptions): Promise<FrameChannel>
+  /** Answers a protocol. One handler per protocol. */
+  handle(protocol: string, handler: ChannelHandler, options?: HandleOptions): Promise<void>
+  /**
+   * Hands a message to the connected members that listen to a topic. Never waits for them.
+   *
+   * @throws {TransportError} `TRANSPORT_MESSAGE_TOO_LARGE`, `TRANSPORT_NOT_RUNNING`
+   */
+  publish(topic: string, message: Uint8Array): Promise<PublishResult>
+  /** Listens to a topic. The returned function ends that. */
+  subscribe(topic: string, validator: TopicValidator): () => void
+  /** Members known to listen to a topic. */
+  subscribers(topic: string): DeviceId[]
+  /**
+   * Asks `allow`, `isTrusted` and `admitStrangers` again about every connection: hangs up on whoever is no longer
+   * allowed, lets new members connect as such, and starts gossip with those now trusted.
+   */
+  refresh(): void
+}
+
+/**
+ * Makes a node. It listens to nobody until it is started.
+ *
+ * @throws {TransportError} `TRANSPORT_BAD_ADDRESS`
+ */
+export async function createNetwork(options: NetworkOptions): Promise<Network> {
+  const network = new Libp2pNetwork(options)
+  await network.create()
+  return network
+}
+
+type State = 'created' | 'running' | 'stopped'
+
+class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network {
+  readonly device: DeviceId
+  readonly #options: NetworkOptions
+  readonly #runtime: Runtime
+  readonly #connections = new Connections()
+  readonly #channels = new Set<StreamChannel>()
+  readonly #gossip: Gossip
+  readonly #redialer: Redialer
+  /** Addresses given to us, by device. Unlike discovered ones they never expire. */
+  readonly #explicit = new Map<DeviceId, Set<string>>()
+  /** Devices we are connecting to in order to join, and how many times over. */
+  readonly #joining = new Map<DeviceId, number>()
+  readonly #stopping = new AbortController()
+  #libp2p: Libp2p | undefined
+  #identify: Identify | undefined
+  #state: State = 'created'
+  #stopped: Promise<void> | undefined
+
+  constructor(options: NetworkOptions) {
+    super()
+    this.device = options.deviceKey.id
+    this.#options = options
+    this.#runtime = options.runtime ?? systemRuntime
+    this.#redialer = new Redialer({
+      runtime: this.#runtime,
+      isWanted: (device) => this.#isAllowed(device),
+      dial: async (device) => {
+        await this.dial(device)
+        if (this.#connections.isMemberUp(device)) this.#redialer.connected(device)
+      }
+    })
+    this.#gossip = new Gossip({
+      runtime: this.#runtime,
+      memberOf: (connection) => this.#memberOf(connection),
+      isTrusted: (device) => this.#isAllowed(device) && (options.isTrusted?.(device) ?? true),
+      connections: () =>
+        this.#connections
+          .all()
+          .filter((tracked) => tracked.role === 'member' && tracked.isUp)
+          .map((tracked) => tracked.connection),
+      onSubscription: (device, topic, isSubscribed) =>
+        this.safeDispatchEvent('gossip:subscription', { detail: { device, topic, isSubscribed } }),
+      onReject: (device, topic) => this.safeDispatchEvent('gossip:reject', { detail: { device, topic } })
+    })
+    for (const address of options.peers ?? []) this.#remember(address)
+  }
+
+  async create(): Promise<void> {
+    const { deviceKey, listen, mdns: mdnsOptions, bootstrap: entryPoints = [] } = this.#options
+    for (const address of entryPoints) parseAddress(address)
+    let service: Identify | undefined
+    const libp2p = await createLibp2p({
+      start: false,
+      privateKey: await privateKeyOf(deviceKey),
+      nodeInfo: { name: 'cis', version: '1', userAgent: 'cis/1' },
+      addresses: { listen: readListen(listen) },
+      transports: [tcp()],
+      connectionEncrypters: [noise()],
+      streamMuxers: [
+        yamux({
+          maxInboundStreams: MAX_CONNECTION_STREAMS,
+          maxOutboundStreams: MAX_CONNECTION_STREAMS,
+          streamOptions: {
+            maxStreamWindowSize: MAX_STREAM_WINDOW_BYTES,
+            maxReadBufferLength: MAX_STREAM_BUFFER_BYTES
+          }
+        })
+      ],
+      peerDiscovery: [
+        ...(mdnsOptions === undefined ? [] : [mdns({ serviceTag: mdnsOptions.serviceTag })]),
+        ...(entryPoints.length === 0 ? [] : [bootstrap({ list: [...entryPoints], timeout: 0 })])
+      ],
+      connectionGater: {
+        denyDialPeer: (peer) => !this.#mayDial(peer),
+        denyOutboundEncryptedConnection: (peer) => !this.#mayDial(peer),
+        denyInboundEncryptedConnection: (peer) => !this.#mayEnter(peer)
+      },
+      connectionManager: {
+        maxConnections: MAX_CONNECTIONS,
+        maxParallelDials: MAX_PARALLEL_DIALS,
+        maxDialQueueLength: MAX_WAITING_DIALS,
+        maxPeerAddrsToDial: 2 * MAX_PEER_ADDRESSES,
+        dialTimeout: DIAL_TIMEOUT_MS,
+        addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS,
+        inboundUpgradeTimeout: DIAL_TIMEOUT_MS,
+        inboundConnectionThreshold: MAX_INBOUND_PER_SECOND,
+        maxIncomingPendingConnections: MAX_INBOUND_PENDING,
+        // Redialling is ours: libp2p's gives up for good.
+        reconnectRetries: 0
+      },
+      connectionMonitor: { pingInterval: PING_INTERVAL_MS },
+      services: {
+        // Run by hand, on members' connections only: it tells our addresses and protocols.
+        identify: (components) => {
+          const registrar = this.#membersOnly(components.registrar as Registrar)
+          const create = identify({ runOnConnectionOpen: false, timeout: IDENTIFY_TIMEOUT_MS })
+          service = create(overlay(components, { registrar: registrar as typeof components.registrar }))
+          return service
+        },
+        ping: ping(),
+        pubsub: (components) => this.#gossip.service(components)
+      }
+    })
+    this.#identify = service
+    this.#libp2p = libp2p
+    libp2p.addEventListener('connection:open', (event) => this.#onOpen(event.detail))
+    libp2p.addEventListener('connection:close', (event) => this.#onClose(event.detail))
+    libp2p.addEventListener('peer:discovery', (event) => this.#onDiscovery(event.detail))
+    libp2p.addEventListener('peer:update', (event) => {
+      const before = new Set(event.detail.previous?.addresses.map(({ multiaddr }) => multiaddr.toString()))
+      const isNew = event.detail.peer.addresses.some(({ multiaddr }) => !before.has(multiaddr.toString()))
+      if (isNew) this.#onNewAddress(event.detail.peer.id)
+    })
+  }
+
+  async start(): Promise<void> {
+    if (this.#state === 'running') return
+    if (this.#state === 'stopped') throw notRunning()
+    this.#state = 'running'
+    try {
+      await this.#node().start()
+    } catch (error) {
+      this.#state = 'stopped'
+      throw listenError(this.#options.listen, error)
+    }
+    this.#gossip.start()
+    for (const device of this.#explicit.keys()) this.#keep(device)
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  addresses(): string[] {
+    return this.#libp2p?.getMultiaddrs().map((address) => address.toString()) ?? []
+  }
+
+  connectedPeers(): DeviceId[] {
+    return this.#connections.members()
+  }
+
+  async knownAddresses(device: DeviceId): Promise<string[]> {
+    return (await this.#addressesOf(device)).map((address) => address.toString())
+  }
+
+  keepConnected(addresses: readonly string[]): void {
+    for (const device of addresses.map((address) => this.#remember(address))) this.#keep(device)
+  }
+
+  async dial(target: DeviceId | string, options: AbortOptions = {}): Promise<DeviceId> {
+    const tracked = await this.#connect(target, 'member', options)
+    return tracked.device
+  }
+
+  async disconnect(device: DeviceId): Promise<void> {
+    this.#redialer.forget(device)
+    await Promise.all(this.#connections.of(device).map((tracked) => this.#hangUp(tracked)))
+  }
+
+  async open(target: DeviceId | string, protocol: string, options: OpenOptions = {}): Promise<FrameChannel> {
+    const role: Role = options.asStranger === true ? 'stranger' : 'member'
+    if (this.#channels.size >= MAX_CHANNELS) throw tooManyStreams(protocol)
+    // A connection can break between being picked and being used, and another may stand beside it: one more try.
+    for (let isLastTry = false; ; isLastTry = true) {
+      const tracked = await this.#connect(target, role, options)
+      const signal = this.#bounded(options.signal)
+      try {
+        const stream = await tracked.connection.newStream(protocol, {
+          signal,
+          maxOutboundStreams: MAX_PROTOCOL_STREAMS
+        })
+        return this.#channel(stream, tracked)
+      } catch (error) {
+        options.signal?.throwIfAborted()
+        const name = error instanceof Error ? error.name : ''
+        if (name === 'UnsupportedProtocolError') {
+          throw new TransportError(
+            'TRANSPORT_NO_PROTOCOL',
+            `the peer does not speak ${protocol}. One of the two runs another version of cis: update it`,
+            { cause: error }
+          )
+        }
+        if (name === 'TooManyOutboundProtocolStreamsError') throw tooManyStreams(protocol, error)
+        if (isLastTry || this.#state !== 'running') throw dialError(error, 'the peer')
+      }
+    }
+  }
+
+  async handle(protocol: string, handler: ChannelHandler, options: HandleOptions = {}): Promise<void> {
+    const isOpenToStrangers = options.openToStrangers ?? false
+    await this.#node().handle(
+      protocol,
+      (stream, connection) => {
+        const tracked = this.#connections.get(connection)
+        if (tracked === undefined || !this.#mayUse(tracked, isOpenToStrangers)) {
+          stream.abort(new Error('this protocol is for members'))
+          return
+        }
+        if (this.#channels.size >= MAX_CHANNELS) {
+          stream.abort(new Error('too many channels'))
+          return
+        }
+        // Before the first await, or the first frames would be missed.
+        void serve(this.#channel(stream, tracked), handler)
+      },
+      { maxInboundStreams: MAX_PROTOCOL_STREAMS, maxOutboundStreams: MAX_PROTOCOL_STREAMS }
+    )
+  }
+
+  publish(topic: string, message: Uint8Array): Promise<PublishResult> {
+    return this.#gossip.publish(topic, message)
+  }
+
+  subscribe(topic: string, validator: TopicValidator): () => void {
+    return this.#gossip.subscribe(topic, validator)
+  }
+
+  subscribers(topic: string): DeviceId[] {
+    return this.#gossip.subscribers(topic)
+  }
+
+  refresh(): void {
+    if (this.#state !== 'running') return
+    for (const tracked of this.#connections.all()) {
+      const isAllowed = this.#isAllowed(tracked.device)
+      if (tracked.role === 'member' && !isAllowed) {
+        this.#redialer.forget(tracked.device)
+        tracked.connection.abort(new Error('no longer a member'))
+      } else if (tracked.role === 'stranger' && (isAllowed || !this.#mayStay(tracked))) {
+        this.#endSoon(tracked)
+      }
+    }
+    for (const device of this.#explicit.keys()) this.#keep(device)
+    this.#gossip.refresh()
+  }
+
+  #node(): Libp2p {
+    if (this.#libp2p === undefined || this.#state === 'stopped') throw notRunning()
+    return this.#libp2p
+  }
+
+  #isAllowed(device: DeviceId): boolean {
+    return device !== this.device && this.#options.allow(device)
+  }
+
+  #mayDial(peer: PeerId): boolean {
+    const device = deviceOfPeer(peer)
+    return device !== undefined && (this.#isAllowed(device) || this.#joining.has(device))
+  }
+
+  #mayEnter(peer: PeerId): boolean {
+    const device = deviceOfPeer(peer)
+    if (device === undefined || this.#state !== 'running') return false
+    if (this.#isAllowed(device)) return true
+    return this.#options.admitStrangers?.() === true && this.#connections.inboundStrangers() < MAX_STRANGERS
+  }
+
+  #mayStay(stranger: TrackedConnection): boolean {
+    return this.#joining.has(stranger.device) || this.#options.admitStrangers?.() === true
+  }
+
+  #mayUse(tracked: TrackedConnection, isOpenToStrangers: boolean): boolean {
+    if (tracked.role === 'member' && this.#isAllowed(tracked.device)) return true
+    return isOpenToStrangers && tracked.channels.size < MAX_STRANGER_STREAMS
+  }
+
+  #memberOf(connection: Connection): DeviceId | undefined {
+    const tracked = this.#connections.get(connection)
+    return tracked?.role === 'member' && this.#isAllowed(tracked.device) ? tracked.device : undefined
+  }
+
+  #membersOnly(registrar: Registrar): Registrar {
+    return overlay(registrar, {
+      handle: async (protocol, handler, options) =>
+        registrar.handle(
+          protocol,
+          async (stream, connection) => {
+            if (this.#memberOf(connection) === undefined) stream.abort(new Error('for members only'))
+            else await handler(stream, connection)
+          },
+          options
+        )
+    })
+  }
+
+  #onOpen(connection: Connection): void {
+    const device = deviceOfPeer(connection.remotePeer)
+    if (device === undefined || this.#state !== 'running') {
+      connection.abort(new Error('not expected'))
+      return
+    }
+    const role: Role = this.#isAllowed(device) ? 'member' : 'stranger'
+    const isCrowd = role === 'stranger' && this.#connections.inboundStrangers() >= MAX_STRANGERS
+    if (isCrowd && connection.direction === 'inbound') {
+      connection.abort(new Error('too many strangers'))
+      return
+    }
+    const tracked = new TrackedConnection(connection, device, role)
+    this.#connections.add(tracked)
+    const lifeMs = role === 'stranger' ? STRANGER_CONNECTION_MS : IDENTIFY_TIMEOUT_MS
+    tracked.cancelTimer = this.#runtime.timer(lifeMs, () => connection.abort(new Error('took too long')))
+    void this.#introduce(tracked)
+  }
+
+  /**
+   * libp2p's dial resolves before the far side has looked at who we are, so a connection counts only after an
+   * exchange over it. Members identify each other, which each refuses to strangers; strangers probe the line.
+   */
+  async #introduce(tracked: TrackedConnection): Promise<void> {
+    const { connection, role } = tracked
+    try {
+      if (role === 'member') {
+        await this.#identify?.identify(connection)
+      } else {
+        const probe = await connection.newStream('/ipfs/ping/1.0.0')
+        await probe.close()
+      }
+      if (connection.status !== 'open') return
+    } catch (error) {
+      connection.abort(error instanceof Error ? error : new Error('no introduction'))
+      return
+    }
+    if (role === 'stranger') {
+      tracked.markUp()
+      return
+    }
+    tracked.cancelTimer()
+    const isFirst = !this.#connections.isMemberUp(tracked.device)
+    tracked.markUp()
+    if (!isFirst) return
+    this.#redialer.connected(tracked.device)
+    this.safeDispatchEvent('peer:connect', { detail: tracked.device })
+    this.#gossip.refresh()
+  }
+
+  #onClose(connection: Connection): void {
+    const tracked = this.#connections.get(connection)
+    if (tracked === undefined) return
+    const wasUp = tracked.isUp && tracked.role === 'member'
+    tracked.markGone(refused('the peer'))
+    this.#connections.remove(tracked)
+    if (tracked.role === 'stranger' && this.#connections.of(tracked.device).length === 0) {
+      // Nothing is remembered of a stranger who did not become a member.
+      if (!this.#isAllowed(tracked.device)) void this.#forgetPeer(connection.remotePeer)
+    }
+    if (!wasUp || this.#connections.isMemberUp(tracked.device)) return
+    this.#redialer.disconnected(tracked.device)
+    this.safeDispatchEvent('peer:disconnect', { detail: tracked.device })
+  }
+
+  async #forgetPeer(peer: PeerId): Promise<void> {
+    try {
+      await this.#libp2p?.peerStore.delete(peer)
+    } catch {
+      // The store is closing, and forgets everything with that.
+    }
+  }
+
+  #onDiscovery(peer: { id: PeerId; multiaddrs: Multiaddr[] }): void {
+    const device = deviceOfPeer(peer.id)
+    if (device === undefined || device === this.device || this.#state !== 'running') return
+    const addresses = peer.multiaddrs.map((address) => withPeer(address, peer.id).toString())
+    this.safeDispatchEvent('peer:discovery', { detail: { device, addresses } })
+  }
+
+  #onNewAddress(peer: PeerId): void {
+    const device = deviceOfPeer(peer)
+    if (device !== undefined && !this.#connections.isMemberUp(device)) this.#keep(device)
+  }
+
+  #keep(device: DeviceId): void {
+    if (this.#state === 'running' && this.#isAllowed(device)) this.#redialer.keep(device)
+  }
+
+  #remember(address: string): DeviceId {
+    const { device, multiaddr } = parseAddress(address)
+    const known = this.#explicit.get(device) ?? new Set()
+    known.delete(multiaddr.toString())
+    known.add(multiaddr.toString())
+    const [oldest] = known
+    if (known.size > MAX_PEER_ADDRESSES && oldest !== undefined) known.delete(oldest)
+    if (this.#explicit.has(device) || this.#explicit.size < MAX_KEPT_PEERS) this.#explicit.set(device, known)
+    return device
+  }
+
+  async #addressesOf(device: DeviceId): Promise<Multiaddr[]> {
+    const peer = peerOfDevice(device)
+    const addresses = new Set(this.#explicit.get(device))
+    try {
+      const stored = await this.#libp2p?.peerStore.get(peer)
+      for (const { multiaddr } of stored?.addresses ?? []) addresses.add(withPeer(multiaddr, peer).toString())
+    } catch {
+      // Nothing is known beyond what we were given.
+    }
+    return [...addresses].slice(0, 2 * MAX_PEER_ADDRESSES).map((address) => multiaddr(address))
+  }
+
+  async #connect(target: string, role: Role, options: AbortOptions): Promise<TrackedConnection> {
+    options.signal?.throwIfAborted()
+    const address = target.startsWith('/') ? parseAddress(target) : undefined
+    const device = address?.device ?? (target as DeviceId)
+    const name = `device ${device.slice(0, 8)}`
+    const libp2p = this.#node()
+    if (this.#state !== 'running') throw notRunning()
+    const [usable] = this.#connections.usable(device, role)
+    if (usable !== undefined) return usable
+    if (role === 'member' && !this.#isAllowed(device)) throw notAllowed(name)
+    const signal = this.#bounded(options.signal)
+    if (role === 'stranger') this.#joining.set(device, (this.#joining.get(device) ?? 0) + 1)
+    try {
+      const addresses = address === undefined ? await this.#addressesOf(device) : [address.multiaddr]
+      if (addresses.length === 0) throw noAddress(name)
+      // A stranger's connection that is still winding down must not be taken for a member's.
+      const force = this.#connections.of(device).some((other) => other.role !== role || other.isEnding)
+      const connection = await libp2p.dial(addresses, { signal, force })
+      const tracked = this.#connections.get(connection)
+      if (tracked === undefined) throw refused(name)
+      await untilAborted(tracked.up, signal)
+      if (address !== undefined) this.#remember(target)
+      return tracked
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      if (this.#state !== 'running') throw notRunning()
+      throw dialError(error, name)
+    } finally {
+      if (role === 'stranger') {
+        const count = (this.#joining.get(device) ?? 1) - 1
+        if (count === 0) this.#joining.delete(device)
+        else this.#joining.set(device, count)
+      }
+    }
+  }
+
+  #channel(stream: Stream, tracked: TrackedConnection): StreamChannel {
+    const channel = new StreamChannel({
+      stream,
+      peer: tracked.device,
+      runtime: this.#runtime,
+      onClosed: () => {
+        this.#channels.delete(channel)
+        tracked.channels.delete(channel)
+        if (tracked.isEnding && tracked.channels.size === 0) void this.#hangUp(tracked)
+      }
+    })
+    if (stream.status === 'open') {
+      this.#channels.add(channel)
+      tracked.channels.add(channel)
+    }
+    return channel
+  }
+
+  /** Hangs up once the last channel is through; a stranger's time runs on meanwhile. */
+  #endSoon(tracked: TrackedConnection): void {
+    tracked.isEnding = true
+    if (tracked.channels.size === 0) void this.#hangUp(tracked)
+  }
+
+  async #hangUp(tracked: TrackedConnection): Promise<void> {
+    const goodbye = new AbortController()
+    const cancel = this.#runtime.timer(STOP_GOODBYE_MS, () => goodbye.abort())
+    try {
+      await untilAborted(tracked.connection.close({ signal: goodbye.signal }), goodbye.signal)
+    } catch {
+      tracked.connection.abort(new Error('the peer did not say goodbye in time'))
+    } finally {
+      cancel()
+    }
+  }
+
+  async #stop(): Promise<void> {
+    const wasRunning = this.#state === 'running'
+    this.#state = 'stopped'
+    this.#stopping.abort(notRunning())
+    this.#redialer.stop()
+    this.#gossip.stop()
+    if (!wasRunning) return
+    for (const channel of this.#channels) channel.abort(new Error('the network is stopping'))
+    // Gossipsub's own stop waits for its streams to drain, which those of a frozen peer never do. So connections
+    // are ended first, politely and then not.
+    const open = this.#connections.all()
+    await Promise.all(open.map((tracked) => this.#hangUp(tracked)))
+    const timeout = resolvers<void>()
+    const cancel = this.#runtime.timer(STOP_TIMEOUT_MS, timeout.resolve)
+    try {
+      await Promise.race([this.#libp2p?.stop(), timeout.promise])
+    } finally {
+      cancel()
+      for (const tracked of this.#connections.all()) tracked.markGone(notRunning())
+    }
+  }
+
+  #bounded(signal: AbortSignal | undefined): AbortSignal {
+    const signals = [this.#stopping.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]
+    if (signal !== undefined) signals.push(signal)
+    return AbortSignal.any(signals)
+  }
+}
+
+async function serve(channel: FrameChannel, handler: ChannelHandler): Promise<void> {
+  try {
+    await handler(channel)
+    await channel.close()
+  } catch (error) {
+    channel.abort(error instanceof Error ? error : new Error('the handler failed', { cause: error }))
+  }
+}
+
+function withPeer(address: Multiaddr, peer: PeerId): Multiaddr {
+  const last = address.getComponents().at(-1)
+  return last?.name === 'p2p' ? address : address.encapsulate(`/p2p/${peer.toString()}`)
+}
+
+function readListen(listen: readonly string[]): string[] {
+  for (const address of listen) {
+    try {
+      multiaddr(address)
+    } catch (cause) {
+      throw new TransportError(
+        'TRANSPORT_BAD_ADDRESS',
+        `"${address}" is not an address to listen on. It looks like /ip4/0.0.0.0/tcp/4001`,
+        { cause }
+      )
+    }
+  }
+  return [...listen]
+}
+
+function listenError(listen: readonly string[], cause: unknown): TransportError {
+  const where = listen.join(', ')
+  const text = flatten(cause)
+  if (text.includes('EADDRINUSE')) {
+    return new TransportError(
+      'TRANSPORT_ADDRESS_IN_USE',
+      `another program listens on ${where} already. Stop it, or choose another port (0 takes any that is free)`,
+      { cause }
+    )
+  }
+  return new TransportError(
+    'TRANSPORT_CANNOT_LISTEN',
+    `this device cannot listen on ${where}. Check that the address is one of its own and the port is allowed`,
+    { cause }
+  )
+}
+
+function flatten(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const nested: unknown[] = error instanceof AggregateError ? error.errors : []
+  const parts = [error.message, 'code' in error ? String(error.code) : '', ...nested.map(flatten)]
+  if (error.cause !== undefined) parts.push(flatten(error.cause))
+  return parts.join(' ')
+}
+
+function noAddress(name: string): TransportError {
+  return new TransportError(
+    'TRANSPORT_UNREACHABLE',
+    `no address of ${name} is known. Give its address, or wait until it is discovered`
+  )
+}
+
+function tooManyStreams(protocol: string, cause?: unknown): TransportError {
+  return new TransportError(
+    'TRANSPORT_TOO_MANY_STREAMS',
+    `too many ${protocol} channels are open. Close one, or wait until one ends`,
+    { cause }
+  )
+}

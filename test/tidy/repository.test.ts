@@ -41,6 +41,22 @@ function checkLock(text: string): Complaint[] {
   )
 }
 
+/** A row of package-lock.json. */
+interface LockRow {
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+function checkPlatforms(text: string): Complaint[] {
+  const { packages } = JSON.parse(text) as { packages: Record<string, LockRow> }
+  const rows = Object.keys(packages)
+  const asked = Object.values(packages).flatMap((row) => Object.keys(row.optionalDependencies ?? {}))
+  // npm leaves out what the registry in use does not serve, and then `npm ci` refuses the lock everywhere.
+  const missing = [...new Set(asked)].filter(
+    (name) => !rows.some((row) => row.endsWith(`node_modules/${name}`))
+  )
+  return missing.map((name) => `package-lock.json has no row for ${name}, so npm ci will refuse it`)
+}
+
 const SOURCES = /\.(?:ts|tsx|mts|js|mjs|sh|yml|yaml)$|^\.ci\/run$/
 
 describe('repository', () => {
@@ -63,6 +79,11 @@ describe('repository', () => {
     expect(checkLock(lock ?? '')).toEqual([])
   })
 
+  it('has a row in package-lock.json for every platform', () => {
+    const lock = readFiles(/^package-lock\.json$/).get('package-lock.json')
+    expect(checkPlatforms(lock ?? '')).toEqual([])
+  })
+
   it('notices notes without a number, and focused tests', () => {
     const note = ['TO', 'DO'].join('')
     const files = planted({ 'a.ts': `// ${note}: later\n// ${note}(#12): tracked\n// ${note}LIST is a word` })
@@ -81,6 +102,14 @@ describe('repository', () => {
     expect(check(store('1.0.0', '1.0.0'))).toEqual([])
     expect(check(store('1.0.1', '1.0.0'))).toHaveLength(1)
     expect(check(store('1.0.0', '^1.0.0'))).toHaveLength(1)
+  })
+
+  it('notices a platform that is not in the lock', () => {
+    const tool = { optionalDependencies: { '@tool/linux': '1.0.0', '@tool/darwin': '1.0.0' } }
+    const packages = { 'node_modules/tool': tool, 'node_modules/@tool/linux': {} }
+    expect(checkPlatforms(JSON.stringify({ packages }))).toEqual([
+      'package-lock.json has no row for @tool/darwin, so npm ci will refuse it'
+    ])
   })
 
   it('notices a registry in the lock', () => {

@@ -27,6 +27,7 @@ function heal(replicas: readonly (readonly CausalEntry[])[], maxRounds: number):
     for (let i = 0; i < states.length; i++) {
       for (let j = 0; j < states.length; j++) {
         const next = merge(states[i]!, states[j]!)
+        expect(new Set(ids(next)).size, 'an entry is live twice').toBe(next.length)
         if (ids(next).join() !== ids(states[i]!).join()) hasChanged = true
         states[i] = next
       }

@@ -5,10 +5,13 @@ import type { SystemRecord } from '../entry/records.ts'
 import type { SpaceId } from '../entry/space-keys.ts'
 import type { Batch } from './batch.ts'
 
-/** A part of the feed, in the order of its log sequence numbers. */
+/**
+ * A part of the feed, in the order of its log sequence numbers. It ends at `PAGE_BYTES` or `PAGE_ENTRIES`; one entry
+ * alone may be larger.
+ */
 export interface FeedPage {
   readonly batch: Batch
-  /** The reader continues after this number. */
+  /** The reader continues after this number; never less than what was asked. The {@link SyncReplica.tip} on the last page. */
   readonly next: bigint
   /** Whether there is more behind it now. */
   readonly hasMore: boolean
@@ -21,16 +24,23 @@ export interface FeedQuery {
   readonly scope: Uint8Array
   /** κ of the scopes this node shares; `[]` shares nothing. An empty κ is the whole space. */
   readonly shared: readonly Uint8Array[]
-  /** The requester's store instance: what came from it is not sent back. */
+  /** Who asks, as `ingest` was told of them: what came from there is not sent back. Empty sends everything. */
   readonly requester: Uint8Array
 }
 
 export interface Checkpoint {
-  /** The peer's feed, see `feedId` in `session.ts`. 16 bytes. */
+  /** Names a peer's feed, see `identity.ts`. 16 bytes. */
   readonly feed: Uint8Array
   /** κ of the scope. */
   readonly scope: Uint8Array
   readonly lsn: bigint
+}
+
+/** Where a batch came from. */
+export interface IngestSource {
+  /** Names the peer and its store, see `identity.ts`. 16 bytes. */
+  readonly instance: Uint8Array
+  readonly checkpoint?: Checkpoint
 }
 
 /** What became of a batch. */
@@ -56,6 +66,8 @@ export interface SyncReplica {
   readonly actor: ActorId
   /** 16 bytes that name this store's numbering; new whenever its continuity was in doubt. */
   readonly instance: Uint8Array
+  /** The number of the latest row of this store's feed; 0 when there is none. */
+  readonly tip: bigint
   readonly handshakeKey: Uint8Array
   /** Fresh random bytes. */
   random(length: number): Uint8Array
@@ -66,22 +78,24 @@ export interface SyncReplica {
   headOf(actor: ActorId): Promise<Commit | undefined>
   /**
    * Takes notice of the latest commit of our own actor that a peer can prove. When it is one we do not have, this
-   * store was restored or cloned: it goes on as a new actor before its next write.
+   * store was restored or cloned: before this resolves it has a new actor and a new instance. The caller has checked
+   * that our device signed it.
    */
   recogniseHead(commit: Commit): Promise<void>
   /** Where the reading of a peer's feed stopped; 0 when it never began. */
   checkpoint(feed: Uint8Array, scope: Uint8Array): Promise<bigint>
   /** One page of this store's feed, within what is asked and shared. */
   readFeed(query: FeedQuery): Promise<FeedPage>
-  /** The live entries of single paths (κ), within what is shared, and the records they need. */
+  /**
+   * The live entries of single paths (κ), within what is shared, with the records they need and the head proofs of
+   * their contexts.
+   */
   readPaths(paths: readonly Uint8Array[], shared: readonly Uint8Array[]): Promise<Batch>
   /**
    * Checks a batch and applies it in one durable write, together with the checkpoint of the feed it came from.
+   * `source` names the peer and its store, see `identity.ts`.
    *
    * @throws {SyncError} `SYNC_BAD_PROOF` when anything in it is not authentic; nothing of it was written.
    */
-  ingest(
-    batch: Batch,
-    source: { readonly instance: Uint8Array; readonly checkpoint?: Checkpoint }
-  ): Promise<IngestReport>
+  ingest(batch: Batch, source: IngestSource): Promise<IngestReport>
 }

@@ -17,6 +17,7 @@ import {
   type ActorId,
   actorFromBytes,
   actorToBytes,
+  isCounter,
   type Timestamp,
   timestamp
 } from '@cis-memory/clock'
@@ -91,6 +92,7 @@ export function decodeCommit(bytes: Uint8Array, signature: Uint8Array): Commit {
   fields.integer(0, VERSION, VERSION)
   const first = fields.integer(3, 1)
   const size = fields.integer(4, 1, MAX_COMMIT_ENTRIES)
+  if (!isCounter(first + size - 1)) throw malformed('a commit', 'goes beyond the last number there is')
   const previous = fields.bytes(6, 0, ID_BYTES)
   const isFirst = first === 1
   if (previous.length !== (isFirst ? 0 : ID_BYTES))

@@ -18,7 +18,6 @@
  */
 import {
   ACTOR_ID_BYTES,
-  type ActorId,
   actorFromBytes,
   actorToBytes,
   type CausalEntry,

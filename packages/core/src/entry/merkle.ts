@@ -25,15 +25,25 @@ export function merkleLeaf(digest: Uint8Array): Uint8Array {
   return node(LEAF, digest)
 }
 
-/** The root over leaves, of which there is at least one. */
+/**
+ * The root over leaves.
+ *
+ * @throws {RangeError} when there are none
+ */
 export function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
+  if (leaves.length === 0) throw new RangeError('a tree has at least one leaf')
   if (leaves.length === 1) return leaves[0] as Uint8Array
   const split = splitOf(leaves.length)
   return node(INNER, merkleRoot(leaves.slice(0, split)), merkleRoot(leaves.slice(split)))
 }
 
-/** The nodes from a leaf's sibling up to below the root, joined. Empty when the leaf is alone. */
+/**
+ * The nodes from a leaf's sibling up to below the root, joined. Empty when the leaf is alone.
+ *
+ * @throws {RangeError} when there is no leaf at `index`
+ */
 export function merklePath(leaves: readonly Uint8Array[], index: number): Uint8Array {
+  if (leaves[index] === undefined) throw new RangeError(`a tree of ${leaves.length} has no leaf ${index}`)
   if (leaves.length === 1) return new Uint8Array(0)
   const split = splitOf(leaves.length)
   const [left, right] = [leaves.slice(0, split), leaves.slice(split)]
@@ -42,13 +52,17 @@ export function merklePath(leaves: readonly Uint8Array[], index: number): Uint8A
     : concat(merklePath(right, index - split), merkleRoot(left))
 }
 
-/** The root that a leaf at `index` of `size` and its path lead to, or `undefined` when the path has a wrong length. */
+/**
+ * The root that a leaf at `index` of `size` and its path lead to, or `undefined` when there is no such place or the
+ * path has a wrong length.
+ */
 export function merkleRootFromPath(
   leaf: Uint8Array,
   index: number,
   size: number,
   path: Uint8Array
 ): Uint8Array | undefined {
+  if (!(index >= 0 && index < size)) return undefined
   if (size === 1) return path.length === 0 ? leaf : undefined
   if (path.length < NODE_BYTES) return undefined
   const split = splitOf(size)

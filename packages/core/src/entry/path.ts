@@ -23,10 +23,14 @@ const TOKEN_LABEL = Uint8Array.of(0x00)
 const CHILD_LABEL = Uint8Array.of(0x01)
 
 /**
- * Control characters, line and paragraph separators, and marks that change the direction of text: none of them
- * can be seen in a name, and all of them can make one name look like another.
+ * What cannot be seen in a name and can make one look like another, or carry a message that only a program reads:
+ * control characters, line and paragraph separators, marks that change the direction of text, invisible operators,
+ * blank letters, tags. Written out rather than by properties of Unicode, which (but for Cc) grow with each version:
+ * a path that one replica refuses and another takes would split them. Joiners and variation selectors
+ * (U+200C, U+200D, U+FE00 to U+FE0F) stay: scripts and emoji need them.
  */
-const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/u
+const UNSEEN =
+  /[\p{Cc}\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\u{1d173}-\u{1d17a}\u{e0000}-\u{e007f}]|\u034f|\u17b4|\u17b5/u
 
 /** How many prefixes' keys are kept ready. */
 const MAX_CACHED_PREFIXES = 4096

@@ -26,7 +26,7 @@ import type { EntryId, SourceVersion } from '../versions.ts'
 import { fromHex, toHex } from './bytes.ts'
 import { decodeCbor, encodeCbor, Fields, malformed } from './cbor.ts'
 import { ID_BYTES } from './hash.ts'
-import { type Path, parsePath } from './path.ts'
+import { type Path, parsePath, ROOT } from './path.ts'
 import { checkValue, type MemoryValue, plainValue } from './value.ts'
 
 const KINDS = ['value', 'deleted', 'document'] as const
@@ -112,17 +112,24 @@ export function encodePayload(payload: Payload): Uint8Array {
  */
 export function decodePayload(bytes: Uint8Array): Payload {
   const fields = Fields.ofMap(decodeCbor(bytes), 'a payload')
-  const text = fields.text(0, MAX_PATH_BYTES)
-  const path = parsePath(text)
-  if (path !== text) throw malformed('a payload', 'has a path in another than its one form')
+  const path = decodePath(fields)
   const alternatives = fields.array(1, MAX_ALTERNATIVES).map(decodeAlternative)
   if (alternatives.length === 0) throw malformed('a payload', 'has no value')
   return {
     path,
     alternatives,
     agent: fields.has(2) ? fields.text(2, MAX_LABEL_BYTES) : undefined,
-    sources: fields.has(3) ? fields.array(3, MAX_SOURCES).map(decodeSource) : []
+    sources: fields.has(3) ? decodeSources(fields.array(3, MAX_SOURCES)) : []
   }
+}
+
+/** The path in field 0: one that a memory can have, in its one form. */
+function decodePath(fields: Fields): Path {
+  const text = fields.text(0, MAX_PATH_BYTES)
+  const path = parsePath(text)
+  if (path !== text) throw malformed('a payload', 'has a path in another than its one form')
+  if (path === ROOT) throw malformed('a payload', 'has the root as its path')
+  return path
 }
 
 function decodeAlternative(raw: unknown): Alternative {
@@ -130,29 +137,32 @@ function decodeAlternative(raw: unknown): Alternative {
   const optionalText = (key: number): string | undefined =>
     fields.value(key) === null ? undefined : fields.text(key, MAX_LABEL_BYTES)
   const kind = KINDS[fields.integer(0, 0, KINDS.length - 1)] as Alternative['kind']
+  if (kind === 'deleted' && fields.value(2) !== null) throw malformed('a value', 'is deleted and has one')
   const value = kind === 'deleted' ? undefined : plainValue(fields.value(2))
   if (value !== undefined) checkValue(value)
   if (kind === 'document' && !(value instanceof Uint8Array))
     throw malformed('a value', 'is a document without bytes')
-  const tags = fields.array(4, MAX_TAGS)
-  if (!tags.every((tag): tag is string => typeof tag === 'string'))
-    throw malformed('a value', 'has a tag that is no text')
   return {
     kind,
     contentType: optionalText(1),
     value,
     category: optionalText(3),
-    tags,
+    tags: decodeTags(fields.array(4, MAX_TAGS)),
     expiresAt: fields.value(5) === null ? undefined : fields.integer(5, 0)
   }
 }
 
-function decodeSource(raw: unknown): SourceVersion {
-  const fields = Fields.ofArray(raw, 'a source', 2)
-  return {
-    path: parsePath(fields.text(0, MAX_PATH_BYTES)),
-    entryId: toHex(fields.bytes(1, ID_BYTES)) as EntryId
-  }
+function decodeTags(raw: readonly unknown[]): string[] {
+  const tags = Fields.ofArray(raw, 'a list of tags', raw.length)
+  return raw.map((_, index) => tags.text(index, MAX_LABEL_BYTES))
+}
+
+function decodeSources(raw: readonly unknown[]): SourceVersion[] {
+  if (raw.length === 0) throw malformed('a payload', 'has an empty list of sources')
+  return raw.map((source) => {
+    const fields = Fields.ofArray(source, 'a source', 2)
+    return { path: decodePath(fields), entryId: toHex(fields.bytes(1, ID_BYTES)) as EntryId }
+  })
 }
 
 /** Compresses when that saves, pads and seals. `random` is 24 fresh bytes. */
@@ -200,9 +210,26 @@ function unframe(framed: Uint8Array): Uint8Array {
   const body = framed.subarray(PREFIX_BYTES, end)
   if (framed[0] === AS_IS) return body
   if (framed[0] !== DEFLATED) throw malformed('a sealed payload', 'is compressed in an unknown way')
+  return inflate(body)
+}
+
+/** Stops at the limit instead of filling memory, and takes no bytes after the end of the stream. */
+function inflate(body: Uint8Array): Uint8Array {
+  let inflated: Inflated
   try {
-    return new Uint8Array(inflateRawSync(body, { maxOutputLength: MAX_PAYLOAD_BYTES }))
+    const options = { maxOutputLength: MAX_PAYLOAD_BYTES, info: true }
+    inflated = inflateRawSync(body, options) as unknown as Inflated
   } catch (cause) {
     throw new CoreError('CORE_MALFORMED', 'a sealed payload does not inflate within its limit', { cause })
   }
+  if (inflated.engine.bytesWritten !== body.length) {
+    throw malformed('a sealed payload', 'goes on after its compressed part')
+  }
+  return new Uint8Array(inflated.buffer)
+}
+
+/** What zlib answers with the option `info`, which its types leave out. */
+interface Inflated {
+  readonly buffer: Buffer
+  readonly engine: { readonly bytesWritten: number }
 }

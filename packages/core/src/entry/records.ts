@@ -155,7 +155,8 @@ export function decodeRecord(bytes: Uint8Array, signature: Uint8Array): SystemRe
   if (bytes.length > MAX_RECORD_BYTES)
     throw malformed('a system record', `has more than ${MAX_RECORD_BYTES} bytes`)
   const raw = decodeCbor(bytes)
-  const kind = Array.isArray(raw) ? KINDS[raw[1]] : undefined
+  // Not `KINDS[raw[1]]`: indexing turns text and arrays into names, of an element or of a method.
+  const kind = Array.isArray(raw) ? KINDS.find((_, index) => index === raw[1]) : undefined
   if (kind === undefined) throw malformed('a system record', 'is of an unknown kind')
   if (signature.length !== (kind === 'fork' ? 0 : SIGNATURE_BYTES)) {
     throw malformed('a system record', 'has no signature of the right length')

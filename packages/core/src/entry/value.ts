@@ -16,17 +16,25 @@ export type JsonValue =
   | { readonly [key: string]: JsonValue }
 
 /**
- * Refuses whatever would not come back as it went in.
+ * Refuses whatever would not come back as it went in. What does come back differently all the same: -0 as 0, and the
+ * keys of an object in the order of their encoding.
  *
  * @throws {CoreError} `CORE_BAD_VALUE`, `CORE_VALUE_TOO_LARGE`
  */
 export function checkValue(value: unknown): asserts value is MemoryValue {
-  if (!(value instanceof Uint8Array)) checkJson(value, 0)
-  const size = value instanceof Uint8Array ? value.length : encodeCbor(value).length
+  if (value instanceof Uint8Array) {
+    checkSize(value.length)
+    return
+  }
+  checkJson(value, 0, { size: 0 })
+  checkSize(encodeCbor(value).length)
+}
+
+function checkSize(size: number): void {
   if (size > MAX_VALUE_BYTES) {
     throw new CoreError(
       'CORE_VALUE_TOO_LARGE',
-      `a value has at most ${MAX_VALUE_BYTES} bytes, this one has ${size}; nothing was written. Keep large things in a file and a reference here`
+      `a value has at most ${MAX_VALUE_BYTES} bytes, this one has ${size} or more; nothing was written. Keep large things in a file and a reference here`
     )
   }
 }
@@ -47,7 +55,13 @@ export function plainValue(decoded: unknown): unknown {
   return Object.fromEntries(entries)
 }
 
-function checkJson(value: unknown, depth: number): void {
+/**
+ * @param least how many bytes the value takes at least, one an item and one a character. Adding them up ends the walk
+ * when one object is reached along very many ways.
+ */
+function checkJson(value: unknown, depth: number, least: { size: number }): void {
+  least.size += typeof value === 'string' ? 1 + value.length : 1
+  checkSize(least.size)
   if (depth > MAX_VALUE_DEPTH) throw badValue(`is nested more than ${MAX_VALUE_DEPTH} levels deep`)
   switch (typeof value) {
     case 'boolean':
@@ -65,7 +79,7 @@ function checkJson(value: unknown, depth: number): void {
   }
   if (value === null) return
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) checkJson(value[i], depth + 1)
+    for (let i = 0; i < value.length; i++) checkJson(value[i], depth + 1, least)
     return
   }
   const prototype = Object.getPrototypeOf(value)
@@ -76,7 +90,7 @@ function checkJson(value: unknown, depth: number): void {
   for (const [key, item] of Object.entries(value)) {
     if (key === '__proto__') throw badValue('has the key __proto__')
     if (!key.isWellFormed()) throw badValue('has a key that is not valid Unicode')
-    checkJson(item, depth + 1)
+    checkJson(item, depth + 1, least)
   }
 }
 

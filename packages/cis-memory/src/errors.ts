@@ -12,6 +12,7 @@ export type CisErrorCode =
   | 'CIS_HOME_NOT_FOUND'
   | 'CIS_HOME_NOT_PRIVATE'
   | 'CIS_IMPORT_TOO_LARGE'
+  | 'CIS_MESSAGE_TOO_LARGE'
   | 'CIS_NO_PEER_REACHED'
   | 'CIS_NO_SCOPE'
   | 'CIS_NODE_OFF'
@@ -35,5 +36,31 @@ export class CisError extends Error {
   constructor(code: CisErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
+  }
+}
+
+/** One thing that is wrong with a configuration file. */
+export interface ConfigProblem {
+  /** Counted from 1. */
+  readonly line: number
+  /** Dotted, or `undefined` when the file is not TOML at all. */
+  readonly key: string | undefined
+  readonly message: string
+}
+
+/** A configuration file that says something it may not. Nothing was started. */
+export class ConfigError extends CisError {
+  override readonly name = 'ConfigError'
+  readonly file: string
+  readonly problems: readonly ConfigProblem[]
+
+  constructor(
+    code: Extract<CisErrorCode, 'CIS_BAD_CONFIG' | 'CIS_BAD_SCOPE_FILE'>,
+    file: string,
+    problems: readonly ConfigProblem[]
+  ) {
+    super(code, problems.map(({ line, message }) => `${file}:${line}: ${message}`).join('\n'))
+    this.file = file
+    this.problems = problems
   }
 }

@@ -1,2 +1,41 @@
+/*
+ * Every bound of this package, with its unit and its reason.
+ */
+
+/** A configuration file or a `.cis.toml`: a person writes them. */
+export const MAX_CONFIG_BYTES: number = 64 * 1024
+
 /** Memories in one request of an import; `importMarkdown` sends as many requests as it takes. */
 export const MAX_IMPORT_ITEMS: number = 256
+/** Text in one request of an import, unless it holds a single memory. */
+export const MAX_IMPORT_REQUEST_BYTES: number = 2 * 1024 * 1024
+/** Files of one import: a folder of notes, not a disk. */
+export const MAX_IMPORT_FILES: number = 4096
+/** One file of an import. A heading's text has at most what a value may have. */
+export const MAX_IMPORT_FILE_BYTES: number = 16 * 1024 * 1024
+/** A name that an import makes of a heading or a file, with room below `MAX_SEGMENT_BYTES` for a number. */
+export const MAX_SLUG_BYTES: number = 200
+
+/**
+ * Bytes of a socket's path. `sockaddr_un` has 104 on macOS and the BSDs and 108 on Linux, a zero included; one
+ * bound for all keeps a home that works on one machine working on the other.
+ */
+export const MAX_SOCKET_PATH_BYTES: number = 103
+/** A frame from somebody who has proven nothing yet: a scope of 16 segments fits. */
+export const MAX_HANDSHAKE_FRAME_BYTES: number = 8 * 1024
+/** A request: the largest value, or one request of an import. */
+export const MAX_REQUEST_FRAME_BYTES: number = 8 * 1024 * 1024
+/** An answer: a conflict of as many versions as one can settle, each as large as a value may be. */
+export const MAX_REPLY_FRAME_BYTES: number = 72 * 1024 * 1024
+/** Whoever connects must have proven itself by then. */
+export const HANDSHAKE_TIMEOUT_MS: number = 5_000
+/** Connections of one holder; more than a person and a few tools ever open. */
+export const MAX_SOCKET_CONNECTIONS: number = 64
+/** Requests that one connection may have running. */
+export const MAX_CONCURRENT_REQUESTS: number = 64
+/** Items of a stream that are under way before the reader asks for more. */
+export const STREAM_WINDOW_ITEMS: number = 32
+/** A holder that closes lets requests of others finish for this long. */
+export const DRAIN_TIMEOUT_MS: number = 3_000
+/** A session waits this long for a store whose holder is opening or closing. */
+export const HOLDER_WAIT_MS: number = 5_000

@@ -1,0 +1,128 @@
+import { stringify } from 'smol-toml'
+import { z } from 'zod'
+import { parseToml, readSmallFile, type TomlSchema } from './toml-file.ts'
+
+/** What `config.toml` says, with defaults filled in. Keys are snake_case there and camelCase here. */
+export interface CisConfig {
+  readonly device: {
+    /** What others call this device. @default the host's name, as `init` found it */
+    readonly name: string | undefined
+  }
+  readonly node: {
+    /** Addresses to listen on. @default none: this device only dials */
+    readonly listen: readonly string[]
+    /** Find peers on the local network. @default false */
+    readonly mdns: boolean
+    /** Peers to dial at the start. */
+    readonly bootstrap: readonly string[]
+    /** Scopes that members may ask for; `[]` answers nobody. @default the whole space */
+    readonly share: readonly string[]
+  }
+  readonly guard: { readonly enforceCheck: unknown }
+  readonly storage: {
+    /** @default 'disk' */
+    readonly durability: 'disk' | 'os'
+  }
+}
+
+const address = z
+  .string({ error: 'a list of addresses such as ["/ip4/0.0.0.0/tcp/41234"]' })
+  .regex(/^\/(?:ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d+(?:\/.*)?$/, {
+    error: 'a list of addresses such as ["/ip4/0.0.0.0/tcp/41234"]'
+  })
+const addresses = z.array(address, { error: 'a list of addresses such as ["/ip4/0.0.0.0/tcp/41234"]' })
+const scope = z
+  .string({ error: 'a list of scopes such as ["/acme/web"]' })
+  .regex(/^\/.*$/u, { error: 'a list of scopes such as ["/acme/web"]' })
+const section = <T extends z.ZodRawShape>(shape: T): z.ZodOptional<z.ZodObject<T, z.core.$strict>> =>
+  z
+    .strictObject(shape, { error: (issue) => (issue.code === 'invalid_type' ? 'a section' : undefined) })
+    .optional()
+
+const schema = z.strictObject({
+  device: section({
+    name: z.string({ error: 'a text' }).min(1, { error: 'a text that is not empty' }).optional()
+  }),
+  node: section({
+    listen: addresses.optional(),
+    mdns: z.boolean({ error: 'true or false' }).optional(),
+    bootstrap: addresses.optional(),
+    share: z.array(scope, { error: 'a list of scopes such as ["/acme/web"]' }).optional()
+  }),
+  guard: section({ enforce_check: z.unknown().optional() }),
+  storage: section({ durability: z.enum(['disk', 'os'], { error: '"disk" or "os"' }).optional() })
+})
+
+const tomlSchema: TomlSchema<z.infer<typeof schema>> = {
+  code: 'CIS_BAD_CONFIG',
+  schema,
+  keys: [
+    'device.name',
+    'node.listen',
+    'node.mdns',
+    'node.bootstrap',
+    'node.share',
+    'guard.enforce_check',
+    'storage.durability'
+  ]
+}
+
+/**
+ * Reads the text of a `config.toml`.
+ *
+ * @throws {ConfigError} `CIS_BAD_CONFIG`, naming file, line, key and what is allowed
+ */
+export function parseConfig(file: string, text: string): CisConfig {
+  const { device, node, guard, storage } = parseToml(file, text, tomlSchema)
+  return {
+    device: { name: device?.name },
+    node: {
+      listen: node?.listen ?? [],
+      mdns: node?.mdns ?? false,
+      bootstrap: node?.bootstrap ?? [],
+      share: node?.share ?? ['/']
+    },
+    guard: { enforceCheck: guard === undefined || !('enforce_check' in guard) ? true : guard.enforce_check },
+    storage: { durability: storage?.durability ?? 'disk' }
+  }
+}
+
+/**
+ * Reads a `config.toml`; without one, everything is as by default.
+ *
+ * @throws {ConfigError} `CIS_BAD_CONFIG`
+ */
+export async function readConfig(file: string): Promise<CisConfig> {
+  return parseConfig(file, (await readSmallFile(file, 'CIS_BAD_CONFIG')) ?? '')
+}
+
+/** The first `config.toml` of a home: what was chosen, and every other option with its default in a comment. */
+export function defaultConfigText(chosen: {
+  readonly device: string
+  readonly listen: readonly string[]
+}): string {
+  return `# Configuration of this device. Changes count from the next start.
+
+[device]
+# What your other devices call this one.
+${stringify({ name: chosen.device }).trimEnd()}
+
+[node]
+# Where this device listens. The port was picked once, so that peers find it again.
+${stringify({ listen: chosen.listen }).trimEnd()}
+# Find peers on the local network.
+mdns = true
+# Peers to dial at the start, as "/ip4/…/tcp/…/p2p/…".
+bootstrap = []
+# Scopes that members of the space may ask for. [] answers nobody.
+share = ["/"]
+
+[guard]
+# No memory reaches an agent while it is contested. This cannot be turned off.
+enforce_check = true
+
+[storage]
+# "disk": a write is done once it is on disk. "os": faster, and a power cut may take the last moments.
+durability = "disk"
+`
+}

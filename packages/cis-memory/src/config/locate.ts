@@ -1,0 +1,25 @@
+/**
+ * The line of a key in a TOML text, counted from 1, or of its table when the key is not there. Reads the plain
+ * shapes people write (tables, arrays of tables, dotted keys) and answers 1 for anything else: the parser has
+ * judged the text already, so a wrong guess only misplaces a message.
+ */
+export function lineOfKey(text: string, key: readonly string[]): number {
+  let table: readonly string[] = []
+  let best = { depth: 0, line: 1 }
+  for (const [index, line] of text.split('\n').entries()) {
+    const header = /^\s*\[\[?\s*([^\]]+?)\s*\]/.exec(line)
+    const pair =
+      header === null ? /^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*[\w"'-]+)*)\s*=/.exec(line) : null
+    let named: readonly string[]
+    if (header?.[1] !== undefined) named = table = segments(header[1])
+    else if (pair?.[1] !== undefined) named = [...table, ...segments(pair[1])]
+    else continue
+    if (named.length > key.length || named.some((segment, i) => segment !== key[i])) continue
+    if (named.length > best.depth) best = { depth: named.length, line: index + 1 }
+  }
+  return best.line
+}
+
+function segments(dotted: string): readonly string[] {
+  return dotted.split('.').map((segment) => segment.trim().replace(/^(["'])(.*)\1$/, '$2'))
+}

@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { CisError } from './errors.ts'
+
+/** Where everything of one device lies. */
+export interface Home {
+  readonly directory: string
+  readonly configFile: string
+  /** Opens the store. */
+  readonly keyFile: string
+  readonly storeDirectory: string
+  /** Where the process that has the store open answers others; holds the socket and its key. */
+  readonly socketDirectory: string
+  /** Addresses of peers, remembered between runs. */
+  readonly peersFile: string
+}
+
+/** The home a user means who names none: `CIS_HOME`, or `~/.cis`. */
+export function defaultHome(environment: Readonly<Record<string, string | undefined>>): string {
+  const named = environment.CIS_HOME
+  return named === undefined || named === '' ? join(homedir(), '.cis') : resolve(named)
+}
+
+/** The layout of a home. Nothing is read or made. */
+export function homeAt(directory: string): Home {
+  const absolute = resolve(directory)
+  return {
+    directory: absolute,
+    configFile: join(absolute, 'config.toml'),
+    keyFile: join(absolute, 'key'),
+    storeDirectory: join(absolute, 'store'),
+    socketDirectory: join(absolute, 'socket'),
+    peersFile: join(absolute, 'peers.json')
+  }
+}
+
+/**
+ * A home that exists and that nobody else can change. A directory that a program made with `openMemory` is one too.
+ *
+ * @throws {CisError} `CIS_HOME_NOT_FOUND`, `CIS_HOME_NOT_PRIVATE`
+ */
+export async function checkHome(directory: string): Promise<Home> {
+  const home = homeAt(directory)
+  if (!(await exists(home.storeDirectory))) {
+    throw new CisError(
+      'CIS_HOME_NOT_FOUND',
+      `there is no memory at ${home.directory} yet. Start with: cis init, or cis join CODE`
+    )
+  }
+  await requirePrivate(home.directory, 'CIS_HOME_NOT_PRIVATE')
+  return home
+}
+
+/**
+ * Makes the directory of a home, for its owner alone.
+ *
+ * @throws {CisError} `CIS_HOME_EXISTS` when a home is there, `CIS_HOME_NOT_PRIVATE`
+ */
+export async function makeHome(directory: string): Promise<Home> {
+  const home = homeAt(directory)
+  await mkdir(home.directory, { recursive: true, mode: 0o700 })
+  await requirePrivate(home.directory, 'CIS_HOME_NOT_PRIVATE')
+  if ((await exists(home.storeDirectory)) || (await exists(home.configFile))) {
+    throw new CisError('CIS_HOME_EXISTS', `${home.directory} is in use already; nothing was changed`)
+  }
+  await chmod(home.directory, 0o700)
+  return home
+}
+
+/**
+ * Refuses a directory that is not ours or that others can write to: whoever can replace a file in it can replace
+ * what we trust.
+ */
+export async function requirePrivate(
+  directory: string,
+  code: 'CIS_HOME_NOT_PRIVATE' | 'CIS_SOCKET_NOT_PRIVATE'
+): Promise<void> {
+  const status = await stat(directory)
+  if (!status.isDirectory()) throw new CisError(code, `${directory} is not a directory`)
+  // Windows has neither owners nor modes in this sense; its profile directories are private by default.
+  if (process.getuid === undefined) return
+  if (status.uid !== process.getuid()) {
+    throw new CisError(code, `${directory} belongs to another user; use a directory of your own`)
+  }
+  const forbidden = code === 'CIS_SOCKET_NOT_PRIVATE' ? 0o077 : 0o022
+  if ((status.mode & forbidden) !== 0) {
+    const what = forbidden === 0o022 ? 'change what is in' : 'reach into'
+    throw new CisError(code, `others can ${what} ${directory}. Close it first: chmod 700 '${directory}'`)
+  }
+}
+
+/** Writes a file that others cannot read, in one step: a reader sees the old one or the new one. */
+export async function writePrivateFile(file: string, content: string | Uint8Array): Promise<void> {
+  const temporary = `${file}.${randomBytes(6).toString('hex')}`
+  const handle = await open(temporary, 'wx', 0o600)
+  try {
+    await handle.writeFile(content)
+    await handle.sync()
+    await handle.close()
+    await rename(temporary, file)
+  } catch (error) {
+    await handle.close().catch(() => {})
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+/** The content of a file, or `undefined` when there is none. */
+export async function readIfThere(file: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return lstat(file).then(
+    () => true,
+    () => false
+  )
+}

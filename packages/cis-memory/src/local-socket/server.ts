@@ -1,0 +1,321 @@
+import { chmod, rm } from 'node:fs/promises'
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Runtime } from '@cis-memory/core'
+import { CisError } from '../errors.ts'
+import {
+  DRAIN_TIMEOUT_MS,
+  HANDSHAKE_TIMEOUT_MS,
+  MAX_CONCURRENT_REQUESTS,
+  MAX_HANDSHAKE_FRAME_BYTES,
+  MAX_REPLY_FRAME_BYTES,
+  MAX_REQUEST_FRAME_BYTES,
+  MAX_SOCKET_CONNECTIONS,
+  STREAM_WINDOW_ITEMS
+} from '../limits.ts'
+import { FrameStream, malformed } from './frames.ts'
+import {
+  type ConnectionScope,
+  clientHello,
+  NONCE_BYTES,
+  PROTOCOL_VERSION,
+  proofOf,
+  requireProof
+} from './handshake.ts'
+import { parseRequest, type Reply, type Request } from './messages.ts'
+import { toWire } from './wire-errors.ts'
+
+/** What a connection can ask, by name. Arguments are checked behind it. */
+export interface OperationHandler {
+  call(name: string, args: unknown, signal: AbortSignal): Promise<unknown>
+  stream(name: string, args: unknown, signal: AbortSignal): AsyncIterable<unknown>
+}
+
+export interface LocalSocketOptions {
+  readonly path: string
+  readonly key: Uint8Array
+  readonly runtime: Runtime
+  /** What a connection may use. Throwing refuses it. */
+  open(connection: ConnectionScope): OperationHandler
+}
+
+/** Answers others of this user who want to use the store that this process has open. */
+export interface LocalSocketServer {
+  readonly path: string
+  /**
+   * Takes no more requests, lets those under way finish for `DRAIN_TIMEOUT_MS`, then ends every connection. May be
+   * called twice.
+   */
+  close(): Promise<void>
+}
+
+/**
+ * Starts to listen. The caller has the store's lock, so a socket that is there belongs to a process that is gone.
+ * What anybody sends ends their own connection at worst.
+ */
+export async function serveLocalSocket(options: LocalSocketOptions): Promise<LocalSocketServer> {
+  const { path } = options
+  await rm(path, { force: true })
+  const connections = new Set<Connection>()
+  const server = createServer((socket) => {
+    if (connections.size >= MAX_SOCKET_CONNECTIONS) {
+      socket.destroy()
+      return
+    }
+    const connection = new Connection(socket, options)
+    connections.add(connection)
+    void connection.run().finally(() => connections.delete(connection))
+  })
+  await listen(server, path)
+  await chmod(path, 0o600)
+  let closing: Promise<void> | undefined
+  return {
+    path,
+    close: () => {
+      closing ??= closeServer(server, connections, options.runtime)
+      return closing
+    }
+  }
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, () => {
+      server.off('error', reject)
+      // Accepting can fail when the process is out of file descriptors; those who wait try again.
+      server.on('error', () => {})
+      resolve()
+    })
+  })
+}
+
+async function closeServer(
+  server: Server,
+  connections: ReadonlySet<Connection>,
+  runtime: Runtime
+): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  const all = (what: (connection: Connection) => Promise<void>): Promise<unknown> =>
+    Promise.all([...connections].map(what))
+  for (const connection of connections) connection.drain()
+  await within(
+    runtime,
+    DRAIN_TIMEOUT_MS,
+    all((connection) => connection.settled())
+  )
+  for (const connection of connections) connection.stop()
+  await within(
+    runtime,
+    DRAIN_TIMEOUT_MS,
+    all(async (connection) => {
+      await connection.settled()
+      await connection.finish()
+    })
+  )
+  for (const connection of connections) connection.destroy()
+  await closed
+}
+
+/** Waits for a promise, but not for ever. */
+async function within(runtime: Runtime, ms: number, promise: Promise<unknown>): Promise<void> {
+  let cancelTimer = (): void => {}
+  const timeout = new Promise<void>((resolve) => {
+    cancelTimer = runtime.timer(ms, resolve)
+  })
+  await Promise.race([promise, timeout]).finally(cancelTimer)
+}
+
+interface Running {
+  readonly controller: AbortController
+  /** Lets a stream go on after the reader asked for more. */
+  allow(items: number): void
+}
+
+/** One client. Frames come in one by one; each request runs beside the others. */
+class Connection {
+  readonly #frames: FrameStream
+  readonly #options: LocalSocketOptions
+  readonly #requests = new Map<number, Running>()
+  readonly #tasks = new Set<Promise<void>>()
+  #isDraining = false
+
+  constructor(socket: Socket, options: LocalSocketOptions) {
+    this.#options = options
+    this.#frames = new FrameStream(socket, {
+      maxSendBytes: MAX_REPLY_FRAME_BYTES,
+      maxReceiveBytes: MAX_HANDSHAKE_FRAME_BYTES
+    })
+  }
+
+  /** Serves until the client is gone. Never rejects: whatever goes wrong ends this connection and nothing else. */
+  async run(): Promise<void> {
+    const messages = this.#frames.receive()
+    try {
+      const handler = await this.#handshake(messages)
+      if (handler !== undefined) {
+        this.#frames.maxReceiveBytes = MAX_REQUEST_FRAME_BYTES
+        for await (const message of messages) {
+          this.#accept(parseRequest(message), handler)
+          // Refusals count too: a client that asks without reading is not read any further.
+          if (this.#tasks.size > 2 * MAX_CONCURRENT_REQUESTS) await Promise.race(this.#tasks)
+        }
+      }
+    } catch (error) {
+      const { code, message } = toWire(error)
+      void this.#send({ type: 'refused', code, message }).catch(() => {})
+    }
+    this.#abort(connectionEnded())
+    await this.#frames.finish()
+    await this.settled()
+  }
+
+  /** Refuses requests from now on. */
+  drain(): void {
+    this.#isDraining = true
+  }
+
+  /** Resolves when nothing runs here any more. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#tasks)
+  }
+
+  /** Ends what runs, and tells its client why. */
+  stop(): void {
+    this.#abort(holderClosing())
+  }
+
+  async finish(): Promise<void> {
+    await this.#frames.finish()
+  }
+
+  destroy(): void {
+    this.#frames.destroy()
+  }
+
+  #abort(reason: Error): void {
+    for (const { controller } of this.#requests.values()) controller.abort(reason)
+  }
+
+  async #handshake(messages: AsyncGenerator<unknown>): Promise<OperationHandler | undefined> {
+    const { key, path, runtime } = this.#options
+    const cancelTimer = runtime.timer(HANDSHAKE_TIMEOUT_MS, () => this.#frames.destroy())
+    try {
+      const holderNonce = runtime.random(NONCE_BYTES)
+      await this.#frames.send({ v: PROTOCOL_VERSION, nonce: holderNonce })
+      const first = await messages.next()
+      if (first.done === true) return undefined
+      const hello = clientHello.safeParse(first.value)
+      if (!hello.success) throw malformed('its greeting has another form')
+      const { v, nonce, proof, scope, domain } = hello.data
+      if (v !== PROTOCOL_VERSION) throw wrongVersion(v)
+      const facts = { socketPath: path, holderNonce, clientNonce: nonce, scope, domain }
+      requireProof('client', key, facts, proof)
+      const handler = this.#options.open({ scope, domain })
+      await this.#frames.send({ proof: proofOf('holder', key, facts) })
+      return handler
+    } finally {
+      cancelTimer()
+    }
+  }
+
+  #accept(request: Request, handler: OperationHandler): void {
+    const { id } = request
+    const running = this.#requests.get(id)
+    switch (request.type) {
+      case 'more':
+        running?.allow(request.items)
+        return
+      case 'cancel':
+        running?.controller.abort(new DOMException('the reader left', 'AbortError'))
+        return
+      default: {
+        if (running !== undefined) throw malformed('two requests have one id')
+        const task = this.#serve(request, handler)
+        this.#tasks.add(task)
+        void task.finally(() => this.#tasks.delete(task))
+      }
+    }
+  }
+
+  async #serve(request: Request & { type: 'call' | 'stream' }, handler: OperationHandler): Promise<void> {
+    const { id, name, args } = request
+    const controller = new AbortController()
+    const { signal } = controller
+    try {
+      if (this.#isDraining) throw holderClosing()
+      if (this.#requests.size >= MAX_CONCURRENT_REQUESTS) {
+        throw new CisError(
+          'CIS_TOO_MANY_REQUESTS',
+          `a connection has at most ${MAX_CONCURRENT_REQUESTS} requests running; wait for one of them`
+        )
+      }
+      const window = new Window(signal)
+      this.#requests.set(id, { controller, allow: (items) => window.allow(items) })
+      if (request.type === 'call') {
+        const value = await handler.call(name, args, signal)
+        await this.#send({ type: 'result', id, value })
+      } else {
+        for await (const value of handler.stream(name, args, signal)) {
+          await this.#send({ type: 'item', id, value })
+          await window.take()
+        }
+        await this.#send({ type: 'end', id })
+      }
+    } catch (error) {
+      await this.#send({ type: 'error', id, error: toWire(error) }).catch(() => {})
+    } finally {
+      this.#requests.delete(id)
+    }
+  }
+
+  #send(reply: Reply): Promise<void> {
+    return this.#frames.send(reply)
+  }
+}
+
+/** How many items may be under way before the reader has asked for more. */
+class Window {
+  readonly #signal: AbortSignal
+  #left = STREAM_WINDOW_ITEMS
+  #wake: (() => void) | undefined
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+    signal.addEventListener('abort', () => this.#wake?.(), { once: true })
+  }
+
+  allow(items: number): void {
+    this.#left = Math.min(STREAM_WINDOW_ITEMS, this.#left + items)
+    this.#wake?.()
+  }
+
+  /** Counts one item; waits when it was the last allowed one. */
+  async take(): Promise<void> {
+    this.#left--
+    while (this.#left <= 0) {
+      this.#signal.throwIfAborted()
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+    this.#signal.throwIfAborted()
+  }
+}
+
+function holderClosing(): CisError {
+  return new CisError(
+    'CIS_HOLDER_CLOSING',
+    'the process that has the store open is closing; ask again in a moment'
+  )
+}
+
+function connectionEnded(): DOMException {
+  return new DOMException('the connection ended', 'AbortError')
+}
+
+function wrongVersion(version: number): CisError {
+  return new CisError(
+    'CIS_SOCKET_VERSION',
+    `the process that has the store open speaks version ${PROTOCOL_VERSION} of the local socket and this one ${version}; update the older of the two and restart it`
+  )
+}

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { link, open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { link, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { StoreError, type StoreErrorCode } from '../errors.ts'
 
 /** Names inside the directory of a store. */
@@ -58,6 +58,13 @@ async function placeFile(
   } finally {
     await rm(temporary, { force: true })
   }
+}
+
+/** Fails as a write to the directory would. Permissions alone do not tell: disks are full or read-only. */
+export async function probeWriting(directory: string): Promise<void> {
+  const path = join(directory, `${randomBytes(6).toString('hex')}.tmp`)
+  await writeFile(path, 'probe', { flag: 'wx', mode: 0o600 })
+  await rm(path)
 }
 
 /** Makes the names in a directory durable. Windows cannot, and does not need to. */

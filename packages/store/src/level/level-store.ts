@@ -8,9 +8,12 @@
  *
  * Creating takes the lock first and writes store.json last: a directory without it holds no store yet, whatever
  * else a crash left there. Opening checks the key before it takes the lock, so a wrong key touches nothing.
+ *
+ * The lock is a POSIX record lock on rows/LOCK: it is gone as soon as the process that holds it opens and closes
+ * that file in another way. Whatever copies the files of an open store in its own process has to skip it.
  */
 import { hkdfSync, randomBytes } from 'node:crypto'
-import { access, chmod, constants, mkdir, readdir, rm } from 'node:fs/promises'
+import { access, chmod, mkdir, readdir, realpath, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { closedError, StoreError, StoreLockedError } from '../errors.ts'
 import { SEAL_KEY_BYTES, SealingKey } from '../seal.ts'
@@ -23,7 +26,14 @@ import type {
   Store,
   WriteOptions
 } from '../store.ts'
-import { errorCode, HOLDER_FILE, ROWS_DIRECTORY, syncDirectory, toDirectoryError } from './files.ts'
+import {
+  errorCode,
+  HOLDER_FILE,
+  probeWriting,
+  ROWS_DIRECTORY,
+  syncDirectory,
+  toDirectoryError
+} from './files.ts'
 import { readHeader, type StoreHeader, unwrapDataKey, wrapDataKey, writeHeader } from './header.ts'
 import { readHolder, writeHolder } from './holder.ts'
 import type { KeySource } from './keystore.ts'
@@ -67,19 +77,18 @@ const LEASE_LABEL = 'cis/store/lease/1'
  * - what the key throws, such as `STORE_KEY_FILE_MISSING`.
  */
 export async function openLevelStore(options: LevelStoreOptions): Promise<Store> {
-  const directory = resolve(options.directory)
-  const settled = { ...options, directory }
+  const { createIfMissing = true } = options
   try {
-    const header = await readHeader(directory)
+    if (createIfMissing) await makeDirectory(options.directory)
+    // LevelDB tells its own openings in one process apart by their path, so a store must have one path only.
+    const settled = { ...options, directory: await realpath(options.directory) }
+    const header = await readHeader(settled.directory)
     if (header !== undefined) return await openExisting(settled, header)
-    if (options.createIfMissing ?? true) return await create(settled)
+    if (createIfMissing) return await create(settled)
   } catch (error) {
     throw toDirectoryError(error)
   }
-  throw new StoreError(
-    'STORE_NOT_FOUND',
-    'there is no store in this directory; nothing was changed; check the path, or create the store first'
-  )
+  throw noStore()
 }
 
 /**
@@ -96,12 +105,10 @@ export async function changeKey(options: {
   readonly newKey: KeySource
 }): Promise<void> {
   const { key, newKey } = options
-  const directory = resolve(options.directory)
   try {
+    const directory = await realpath(options.directory)
     const header = await readHeader(directory)
-    if (header === undefined) {
-      throw new StoreError('STORE_NOT_FOUND', 'there is no store in this directory; check the path')
-    }
+    if (header === undefined) throw noStore()
     const dataKey = await unwrapDataKey(header, key)
     await writeHeader(directory, await wrapDataKey(header.id, dataKey, newKey))
     dataKey.fill(0)
@@ -110,13 +117,14 @@ export async function changeKey(options: {
   }
 }
 
-type SettledOptions = LevelStoreOptions
-
-async function create(options: SettledOptions): Promise<Store> {
-  const { directory } = options
+async function makeDirectory(directory: string): Promise<void> {
   const made = await mkdir(directory, { recursive: true, mode: 0o700 })
   if (made !== undefined) await syncDirectory(resolve(made, '..'))
-  await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+}
+
+async function create(options: LevelStoreOptions): Promise<Store> {
+  const { directory } = options
+  await probeWriting(directory)
   if ((await readdir(directory)).length === 0) await chmod(directory, 0o700)
 
   const id = randomBytes(STORE_ID_BYTES)
@@ -125,78 +133,72 @@ async function create(options: SettledOptions): Promise<Store> {
   const parts = partsOf(options, id, dataKey)
   dataKey.fill(0)
   await mkdir(parts.rowsDirectory, { recursive: true, mode: 0o700 })
-  await openRows(parts, true)
+  const level = await openRows(parts, true)
   try {
     // Whoever held the lock before us may have finished creating the store.
     const earlier = await readHeader(directory)
     if (earlier !== undefined) {
-      await parts.level.close()
+      await level.close()
       return await openExisting(options, earlier)
     }
-    await discardUnfinished(parts.level)
-    const store = await take(parts, 'first-open')
+    await discardUnfinished(level)
+    const store = await take(parts, level, 'first-open')
     await writeHeader(directory, header)
     return store
   } catch (error) {
-    await parts.level.close()
+    await level.close()
     throw error
   }
 }
 
-async function openExisting(options: SettledOptions, header: StoreHeader): Promise<Store> {
+async function openExisting(options: LevelStoreOptions, header: StoreHeader): Promise<Store> {
   const { directory } = options
   const dataKey = await unwrapDataKey(header, options.key)
   const parts = partsOf(options, header.id, dataKey)
   dataKey.fill(0)
-  await access(directory, constants.R_OK | constants.W_OK | constants.X_OK)
+  await probeWriting(directory)
   await access(parts.rowsDirectory).catch((cause) => {
     throw damagedRows('its directory rows is missing', cause)
   })
-  await openRows(parts, false)
+  const level = await openRows(parts, false)
   try {
-    if (!(await parts.level.has(parts.leaseRow))) throw damagedRows('its rows belong to another store')
-    const row = await parts.level.get(parts.leaseRow).catch((error: unknown) => {
+    if (!(await level.has(parts.leaseRow))) throw damagedRows('its rows belong to another store')
+    const row = await level.get(parts.leaseRow).catch((error: unknown) => {
       if (errorCode(error) === 'STORE_CORRUPT_ROW') return undefined
       throw error
     })
-    return await take(parts, await judgeLease(directory, parts.leaseKey, row))
+    return await take(parts, level, await judgeLease(directory, parts.leaseKey, row))
   } catch (error) {
-    await parts.level.close()
+    await level.close()
     throw error
   }
 }
 
-/** What an open store consists of. */
+/** What a store consists of beside its rows. */
 interface Parts {
   readonly directory: string
   readonly rowsDirectory: string
   readonly id: Uint8Array
   readonly durability: 'disk' | 'os'
   readonly socketPath: string | undefined
-  readonly level: SealedLevel
   readonly sealingKey: SealingKey
   readonly leaseKey: Uint8Array
   /** LevelDB key of the lease. It names the store, so that rows of another one are recognised. */
   readonly leaseRow: Uint8Array
 }
 
-function partsOf(options: SettledOptions, id: Uint8Array, dataKey: Uint8Array): Parts {
+function partsOf(options: LevelStoreOptions, id: Uint8Array, dataKey: Uint8Array): Parts {
   const { directory, durability = 'disk', socketPath } = options
   const rowsDirectory = join(directory, ROWS_DIRECTORY)
   const rowsKey = derive(dataKey, ROWS_LABEL)
   const sealingKey = new SealingKey(rowsKey)
   rowsKey.fill(0)
-  const level = new SealedLevel(rowsDirectory, new RowSealer(id, sealingKey), {
-    keyEncoding: 'view',
-    valueEncoding: 'view'
-  })
   return {
     directory,
     rowsDirectory,
     id: Uint8Array.from(id),
     durability,
     socketPath,
-    level,
     sealingKey,
     leaseKey: derive(dataKey, LEASE_LABEL),
     leaseRow: prefixed(META_PARTITION, Buffer.concat([Buffer.from('lease'), id]))
@@ -207,9 +209,12 @@ function derive(dataKey: Uint8Array, label: string): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', dataKey, '', label, SEAL_KEY_BYTES))
 }
 
-async function openRows(parts: Parts, createIfMissing: boolean): Promise<void> {
+async function openRows(parts: Parts, createIfMissing: boolean): Promise<SealedLevel> {
+  const options = { keyEncoding: 'view', valueEncoding: 'view', createIfMissing }
+  const level = new SealedLevel(parts.rowsDirectory, new RowSealer(parts.id, parts.sealingKey), options)
   try {
-    await parts.level.open({ createIfMissing })
+    await level.open()
+    return level
   } catch (error) {
     const cause = (error as Error).cause
     if (errorCode(cause) === 'LEVEL_LOCKED') {
@@ -235,11 +240,11 @@ async function discardUnfinished(level: SealedLevel): Promise<void> {
 }
 
 /** Makes the store ours: nobody gets it before the new lease is durable. */
-async function take(parts: Parts, continuity: Continuity): Promise<Store> {
-  await writeHolder(parts.directory, parts.socketPath)
+async function take(parts: Parts, level: SealedLevel, continuity: Continuity): Promise<Store> {
   const row = await renewLease(parts.directory, parts.leaseKey, `open-${parts.durability}`)
-  await parts.level.batch([{ type: 'put', key: parts.leaseRow, value: row }], { sync: true } as object)
-  return new LevelStore(parts, continuity)
+  await level.batch([{ type: 'put', key: parts.leaseRow, value: row }], { sync: true } as object)
+  await writeHolder(parts.directory, parts.socketPath)
+  return new LevelStore(parts, level, continuity)
 }
 
 class LevelStore implements Store {
@@ -247,14 +252,16 @@ class LevelStore implements Store {
   readonly continuity: Continuity
   readonly durability: 'disk' | 'os'
   readonly #parts: Parts
+  readonly #level: SealedLevel
   readonly #queue: WriteQueue
   #closing: Promise<void> | undefined
 
-  constructor(parts: Parts, continuity: Continuity) {
+  constructor(parts: Parts, level: SealedLevel, continuity: Continuity) {
     this.id = parts.id
     this.continuity = continuity
     this.durability = parts.durability
     this.#parts = parts
+    this.#level = level
     this.#queue = new WriteQueue((operations, sync) => this.#apply(operations, sync))
   }
 
@@ -262,7 +269,7 @@ class LevelStore implements Store {
     const byte = partitionByte(name)
     this.#assertOpen()
     const write: PartitionWriter = (operations, sync) => this.#write(operations, sync)
-    return new LevelPartition({ level: this.#parts.level, assertOpen: () => this.#assertOpen() }, byte, write)
+    return new LevelPartition({ level: this.#level, assertOpen: () => this.#assertOpen() }, byte, write)
   }
 
   close(): Promise<void> {
@@ -286,7 +293,7 @@ class LevelStore implements Store {
 
   async #apply(operations: Operation[], sync: boolean): Promise<void> {
     try {
-      await this.#parts.level.batch(operations, { sync } as object)
+      await this.#level.batch(operations, { sync } as object)
     } catch (cause) {
       throw new StoreError(
         'STORE_WRITE_FAILED',
@@ -298,7 +305,8 @@ class LevelStore implements Store {
 
   async #close(): Promise<void> {
     await this.#queue.drained()
-    const { directory, level, leaseKey, leaseRow, sealingKey } = this.#parts
+    const level = this.#level
+    const { directory, leaseKey, leaseRow, sealingKey } = this.#parts
     try {
       const row = await renewLease(directory, leaseKey, 'stopped')
       await level.batch([{ type: 'put', key: leaseRow, value: row }], { sync: true } as object)
@@ -345,6 +353,13 @@ class LevelPartition extends LevelReader implements RowStore {
       ? { type: 'put', key, value: Uint8Array.from(change.value) }
       : { type: 'del', key }
   }
+}
+
+function noStore(): StoreError {
+  return new StoreError(
+    'STORE_NOT_FOUND',
+    'there is no store in this directory; nothing was changed; check the path, or create the store first'
+  )
 }
 
 function damagedRows(what: string, cause?: unknown): StoreError {

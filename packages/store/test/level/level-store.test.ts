@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { storeSuite } from '@cis-memory/store/compliance'
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import type { Store } from '../src/index.ts'
-import { keyFile, openLevelStore } from '../src/level/index.ts'
+import type { Store } from '../../src/index.ts'
+import { keyFile, openLevelStore } from '../../src/level/index.ts'
 
 describe.each(['disk', 'os'] as const)('LevelStore with durability %s', (durability) => {
   let root = ''

@@ -39,7 +39,9 @@ export const anyContext: fc.Arbitrary<VersionVector> = fc
 export const anyTimestamp: fc.Arbitrary<Timestamp> = fc.oneof(
   fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   fc.bigInt({ min: 0n, max: 70_000n }),
-  fc.bigInt({ min: 2n ** 64n - 70_000n, max: 2n ** 64n - 1n })
+  fc.bigInt({ min: 2n ** 64n - 70_000n, max: 2n ** 64n - 1n }),
+  // A full counter, about to carry.
+  fc.bigInt({ min: 1n, max: 2n ** 48n - 1n }).map((ms) => ms * 65_536n - 1n)
 ) as fc.Arbitrary<Timestamp>
 
 /** What a wall clock may say, including one that was set wrong by centuries. */

@@ -31,7 +31,13 @@ export interface RowReader {
   get(key: Uint8Array): Promise<Uint8Array | undefined>
   /** The values of several keys, in their order. Cheaper than as many single reads. */
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
-  /** The rows of a range, read a page at a time; leaving the loop frees what it holds. */
+  /**
+   * The rows of a range as they are when the first is read, a page at a time; leaving the loop frees what it
+   * holds.
+   *
+   * @throws {CorruptRowError} `STORE_CORRUPT_ROW` at a row that fails authentication, after the rows before it;
+   * a new range can start behind its `key`.
+   */
   range(range: RowRange): AsyncIterableIterator<Row>
   /** The keys of a range, without opening their values. */
   keys(range: RowRange): AsyncIterableIterator<Uint8Array>
@@ -46,14 +52,19 @@ export interface WriteOptions {
   /**
    * Wait until the disk has the batch. Without it a crash of the machine may lose the batch, and a crash of
    * the process may not.
-   * @default true
+   * @default true in durability `disk`, false in `os`
    */
   readonly sync?: boolean
 }
 
 /** Rows that live apart: a reader of one partition cannot name a row of another. */
 export interface RowStore extends RowReader {
-  /** Applies all changes or none. Later changes of one key win. */
+  /**
+   * Applies all changes or none, and calls in their order. Later changes of one key win. With `sync`, an empty
+   * list waits until the disk has what was written before.
+   *
+   * @throws {StoreError} `STORE_WRITE_FAILED` when the disk refuses.
+   */
   write(changes: readonly RowChange[], options?: WriteOptions): Promise<void>
   /** A view of this moment. It costs nothing until rows change. */
   snapshot(): RowSnapshot

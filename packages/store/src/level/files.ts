@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StoreError, type StoreErrorCode } from '../errors.ts'
 
@@ -75,6 +75,23 @@ export async function syncDirectory(path: string): Promise<void> {
     await directory.sync()
   } finally {
     await directory.close()
+  }
+}
+
+/** Makes LevelDB's logs durable. One that goes meanwhile has become a table, which LevelDB syncs itself. */
+export async function syncLogs(rowsDirectory: string): Promise<void> {
+  for (const name of await readdir(rowsDirectory)) {
+    if (!name.endsWith('.log')) continue
+    try {
+      const log = await open(join(rowsDirectory, name), 'r+')
+      try {
+        await log.sync()
+      } finally {
+        await log.close()
+      }
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error
+    }
   }
 }
 

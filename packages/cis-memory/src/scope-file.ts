@@ -13,10 +13,12 @@ export interface FoundScope {
 
 const SCOPE_FILE = '.cis.toml'
 const MUST_BE = 'an absolute path such as "/acme/web"'
+/** Segments without `.` and `..`; core, which knows all rules of a name, has the last word. */
+const ABSOLUTE = /^\/(?:(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)*)?$/u
 
 const tomlSchema: TomlSchema<{ scope: string }> = {
   code: 'CIS_BAD_SCOPE_FILE',
-  schema: z.strictObject({ scope: z.string({ error: MUST_BE }).startsWith('/', { error: MUST_BE }) }),
+  schema: z.strictObject({ scope: z.string({ error: MUST_BE }).regex(ABSOLUTE, { error: MUST_BE }) }),
   keys: ['scope']
 }
 

@@ -1,5 +1,7 @@
+import { GuardError } from '@cis-memory/guard'
 import { stringify } from 'smol-toml'
 import { z } from 'zod'
+import { lineOfKey } from './locate.ts'
 import { parseToml, readSmallFile, type TomlSchema } from './toml-file.ts'
 
 /** What `config.toml` says, with defaults filled in. Keys are snake_case there and camelCase here. */
@@ -18,7 +20,7 @@ export interface CisConfig {
     /** Scopes that members may ask for; `[]` answers nobody. @default the whole space */
     readonly share: readonly string[]
   }
-  readonly guard: { readonly enforceCheck: unknown }
+  readonly guard: { readonly enforceCheck: true }
   readonly storage: {
     /** @default 'disk' */
     readonly durability: 'disk' | 'os'
@@ -71,9 +73,16 @@ const tomlSchema: TomlSchema<z.infer<typeof schema>> = {
  * Reads the text of a `config.toml`.
  *
  * @throws {ConfigError} `CIS_BAD_CONFIG`, naming file, line, key and what is allowed
+ * @throws {GuardError} `GUARD_ENFORCEMENT_REQUIRED` when it would turn the guard off
  */
 export function parseConfig(file: string, text: string): CisConfig {
   const { device, node, guard, storage } = parseToml(file, text, tomlSchema)
+  if (guard !== undefined && 'enforce_check' in guard && guard.enforce_check !== true) {
+    throw new GuardError(
+      'GUARD_ENFORCEMENT_REQUIRED',
+      `${file}:${lineOfKey(text, ['guard', 'enforce_check'])}: guard.enforce_check can only be true, so nothing was started. Set it to true or leave it out`
+    )
+  }
   return {
     device: { name: device?.name },
     node: {
@@ -82,7 +91,7 @@ export function parseConfig(file: string, text: string): CisConfig {
       bootstrap: node?.bootstrap ?? [],
       share: node?.share ?? ['/']
     },
-    guard: { enforceCheck: guard === undefined || !('enforce_check' in guard) ? true : guard.enforce_check },
+    guard: { enforceCheck: true },
     storage: { durability: storage?.durability ?? 'disk' }
   }
 }

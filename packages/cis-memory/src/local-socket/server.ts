@@ -28,6 +28,8 @@ import { toWire } from './wire-errors.ts'
 export interface OperationHandler {
   call(name: string, args: unknown, signal: AbortSignal): Promise<unknown>
   stream(name: string, args: unknown, signal: AbortSignal): AsyncIterable<unknown>
+  /** Lets go of what the connection held. */
+  close(): Promise<void>
 }
 
 export interface LocalSocketOptions {
@@ -150,8 +152,9 @@ class Connection {
   /** Serves until the client is gone. Never rejects: whatever goes wrong ends this connection and nothing else. */
   async run(): Promise<void> {
     const messages = this.#frames.receive()
+    let handler: OperationHandler | undefined
     try {
-      const handler = await this.#handshake(messages)
+      handler = await this.#handshake(messages)
       if (handler !== undefined) {
         this.#frames.maxReceiveBytes = MAX_REQUEST_FRAME_BYTES
         for await (const message of messages) {
@@ -167,6 +170,7 @@ class Connection {
     this.#abort(connectionEnded())
     await this.#frames.finish()
     await this.settled()
+    await handler?.close().catch(() => {})
   }
 
   /** Refuses requests from now on. */

@@ -20,6 +20,7 @@ import type {
   Version,
   Written
 } from '@cis-memory/core'
+import type { ConflictNotification } from '@cis-memory/guard'
 import { z } from 'zod'
 import { MAX_IMPORT_ITEMS } from '../limits.ts'
 
@@ -275,7 +276,7 @@ export type GuardResult =
       readonly scope: string
       /** Why, as the guard's error says it; its last line is the command that settles the first conflict. */
       readonly message: string
-      readonly notifications: readonly Conflict[]
+      readonly notifications: readonly ConflictNotification[]
     }
 
 /** Operations that answer once. */

@@ -6,6 +6,8 @@ import type { OperationHandler } from '../../src/local-socket/server.ts'
 export interface Witness {
   readonly opened: ConnectionScope[]
   readonly aborted: string[]
+  /** Handlers that were let go of. */
+  closed: number
   /** Items that the endless stream has made. */
   made: number
 }
@@ -27,6 +29,9 @@ export function testHandler(witness: Witness, connection: ConnectionScope): Oper
         default:
           throw new Error(`no such call: ${name}`)
       }
+    },
+    async close() {
+      witness.closed++
     },
     async *stream(name, args, signal) {
       try {

@@ -30,7 +30,7 @@ interface Served {
 
 async function serve(overrides: { timer?: typeof runtime.timer; path?: string } = {}): Promise<Served> {
   const path = overrides.path ?? join(await temporaryDirectory(), 's')
-  const witness: Witness = { opened: [], aborted: [], made: 0 }
+  const witness: Witness = { opened: [], aborted: [], closed: 0, made: 0 }
   const server = await serveLocalSocket({
     path,
     key,
@@ -133,7 +133,7 @@ describe('a local socket', () => {
     await client.call('echo', null)
     await client.close()
     expect(await waiting).toBe('CIS_SESSION_CLOSED')
-    await vi.waitFor(() => expect(witness.aborted).toEqual(['wait']))
+    await vi.waitFor(() => expect(witness).toMatchObject({ aborted: ['wait'], closed: 1 }))
   })
 
   it('throws errors of the other side with their code, name and public fields', async () => {

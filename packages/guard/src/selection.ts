@@ -1,0 +1,89 @@
+import type { Domain, EntryId, Memory, MemorySnapshot, Read } from '@cis-memory/core'
+import { type ContextMemory, contextMemory } from './context-memory.ts'
+import { ConflictPendingError } from './errors.ts'
+import { notificationOf } from './notifications.ts'
+import type { CheckedRequest } from './request.ts'
+
+/** What a snapshot held of a selection. */
+export interface Selected {
+  readonly memories: ReadonlyMap<string, ContextMemory>
+  /** For each place that was looked at, what was seen there: the base of a write by whoever is shown this. */
+  readonly bases: ReadonlyMap<string, readonly EntryId[]>
+  /** False when the limit left something out. */
+  readonly isComplete: boolean
+}
+
+/** Names a place across both domains. `path` is absolute. */
+export function placeOf(domain: Domain, path: string): string {
+  return `${domain}:${path}`
+}
+
+/**
+ * Reads a selection out of one snapshot: keys first, then prefixes, then what the query finds.
+ *
+ * Only the names of a search come from the present; their values are read from the snapshot, and what it does not
+ * have is left out.
+ */
+export async function select(
+  snapshot: MemorySnapshot,
+  view: Memory,
+  request: CheckedRequest
+): Promise<Selected> {
+  const { selection, domains, signal } = request
+  const memories = new Map<string, ContextMemory>()
+  const bases = new Map<string, readonly EntryId[]>()
+
+  /** Takes what was read, and answers whether there was room for it. */
+  const take = (domain: Domain, read: Read): boolean => {
+    signal?.throwIfAborted()
+    if (read.state === 'conflict') {
+      // The index of conflicts named none, so this cannot be; should it ever be, the agent still gets nothing.
+      throw new ConflictPendingError(view.scope, [notificationOf(read.conflict)])
+    }
+    const place = placeOf(domain, read.path)
+    if (memories.has(place)) return true
+    if (read.state === 'value') {
+      if (memories.size === selection.limit) return false
+      memories.set(place, contextMemory(domain, read))
+    }
+    bases.set(place, Object.freeze([...read.base]))
+    return true
+  }
+
+  const takeAll = async (): Promise<boolean> => {
+    for (const key of selection.keys) {
+      for (const domain of domains) {
+        if (!take(domain, await snapshot.get(domain, key))) return false
+      }
+    }
+    for (const prefix of selection.prefixes) {
+      for (const domain of domains) {
+        for await (const item of snapshot.list(domain, prefix === undefined ? {} : { prefix })) {
+          if (!take(domain, item.read)) return false
+        }
+      }
+    }
+    for await (const { domain, path } of found(view, request)) {
+      if (!take(domain, await snapshot.get(domain, path))) return false
+    }
+    return true
+  }
+
+  const isComplete = await takeAll()
+  return { memories, bases, isComplete }
+}
+
+async function* found(
+  view: Memory,
+  request: CheckedRequest
+): AsyncGenerator<{ readonly domain: Domain; readonly path: string }> {
+  const { selection, domains, signal } = request
+  if (selection.query === undefined) return
+  const [only, ...others] = domains
+  const hits = view.search(selection.query, {
+    limit: selection.queryLimit,
+    ...(only !== undefined && others.length === 0 && { domain: only }),
+    ...(signal !== undefined && { signal })
+  })
+  for await (const { item } of hits) yield { domain: item.domain, path: item.read.path }
+}

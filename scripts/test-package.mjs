@@ -143,10 +143,6 @@ function main() {
     const cis = join(project, 'node_modules', '.bin', 'cis')
     if (!existsSync(cis)) throw new PackageTestError('no package installed a command named cis')
     const help = run(cis, ['--help'], { cwd: project, env, timeout: EXAMPLE_TIMEOUT_MS })
-      cwd: project,
-      env,
-      timeout: EXAMPLE_TIMEOUT_MS
-    })
     if (!/\bcis\b/.test(help)) throw new PackageTestError(`cis --help does not help:\n${help}`)
     step('cis --help answers')
   } finally {

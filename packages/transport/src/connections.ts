@@ -1,5 +1,6 @@
 import type { DeviceId } from '@cis-memory/core'
 import type { Connection } from '@libp2p/interface'
+import type { StreamChannel } from './framing.ts'
 import { type Resolvers, resolvers } from './waiting.ts'
 
 /**
@@ -17,7 +18,7 @@ export class TrackedConnection {
   isUp = false
   /** No longer wanted: ends with its last channel. */
   isEnding = false
-  readonly channels: Set<{ abort(reason: Error): void }> = new Set()
+  readonly channels: Set<StreamChannel> = new Set()
   cancelTimer: () => void = () => {}
   readonly #up: Resolvers<void> = resolvers<void>()
 

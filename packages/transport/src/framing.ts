@@ -118,6 +118,10 @@ export class StreamChannel implements FrameChannel {
     this.#stream.abort(reason)
   }
 
+  isOpenedByUs(protocol: string): boolean {
+    return this.#stream.direction === 'outbound' && this.#stream.protocol === protocol
+  }
+
   /** Waits until all frames before the next one are with the connection. */
   async #room(signal: AbortSignal | undefined): Promise<void> {
     for (;;) {

@@ -371,6 +371,11 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
     // A connection can break between being picked and being used, and another may stand beside it: one more try.
     for (let isLastTry = false; ; isLastTry = true) {
       const tracked = await this.#connect(target, role, options)
+      // Counted over all connections to the peer; libp2p counts each for itself.
+      const opened = this.#connections.of(tracked.device).flatMap((other) => [...other.channels])
+      if (opened.filter((channel) => channel.isOpenedByUs(protocol)).length >= MAX_PROTOCOL_STREAMS) {
+        throw tooManyStreams(protocol)
+      }
       const signal = this.#bounded(options.signal)
       try {
         const stream = await tracked.connection.newStream(protocol, {
@@ -388,7 +393,6 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
             { cause: error }
           )
         }
-        if (name === 'TooManyOutboundProtocolStreamsError') throw tooManyStreams(protocol, error)
         if (isLastTry || this.#state !== 'running') throw dialError(error, 'the peer')
       }
     }
@@ -573,7 +577,8 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
 
   #onNewAddress(peer: PeerId): void {
     const device = deviceOfPeer(peer)
-    if (device !== undefined && !this.#connections.isMemberUp(device)) this.#keep(device)
+    // A peer that is introducing itself needs no dial: its addresses are news because of that.
+    if (device !== undefined && this.#connections.of(device).length === 0) this.#keep(device)
   }
 
   #keep(device: DeviceId): void {
@@ -614,6 +619,13 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
     if (usable !== undefined) return usable
     if (role === 'member' && !this.#isAllowed(device)) throw notAllowed(name)
     const signal = this.#bounded(options.signal)
+    for (const pending of this.#connections.of(device)) {
+      if (pending.role !== role || pending.isUp || pending.isEnding) continue
+      await untilAborted(Promise.allSettled([pending.up]), signal).catch(() =>
+        options.signal?.throwIfAborted()
+      )
+      if (pending.isUp) return pending
+    }
     if (role === 'stranger') this.#joining.set(device, (this.#joining.get(device) ?? 0) + 1)
     try {
       const addresses = address === undefined ? await this.#addressesOf(device) : [address.multiaddr]
@@ -765,10 +777,9 @@ function noAddress(name: string): TransportError {
   )
 }
 
-function tooManyStreams(protocol: string, cause?: unknown): TransportError {
+function tooManyStreams(protocol: string): TransportError {
   return new TransportError(
     'TRANSPORT_TOO_MANY_STREAMS',
-    `too many ${protocol} channels are open. Close one, or wait until one ends`,
-    { cause }
+    `too many ${protocol} channels are open. Close one, or wait until one ends`
   )
 }

@@ -12,12 +12,7 @@ import { TransportError } from './errors.ts'
 
 /** The network identity of a device key. */
 export async function privateKeyOf(key: DeviceKey): Promise<Ed25519PrivateKey> {
-  const seed = key.exportSeed()
-  try {
-    return await generateKeyPairFromSeed('Ed25519', seed)
-  } finally {
-    seed.fill(0)
-  }
+  return generateKeyPairFromSeed('Ed25519', key.exportSeed())
 }
 
 export function peerOfDevice(device: DeviceId): PeerId {

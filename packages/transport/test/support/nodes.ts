@@ -1,0 +1,121 @@
+import '../../src/runtime-shim.ts'
+import { randomBytes } from 'node:crypto'
+import { gossipsub, StrictNoSign } from '@chainsafe/libp2p-gossipsub'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { type DeviceId, DeviceKey } from '@cis-memory/core'
+import { identify } from '@libp2p/identify'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { createLibp2p } from 'libp2p'
+import { afterEach } from 'vitest'
+import { createNetwork, type Network, type NetworkEvents, type NetworkOptions } from '../../src/network.ts'
+import { privateKeyOf } from '../../src/peer-id.ts'
+
+export const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
+const EVENT_TIMEOUT_MS = 15_000
+
+const cleanups: Array<() => Promise<void>> = []
+
+afterEach(async () => {
+  await Promise.all(cleanups.splice(0).map((clean) => clean()))
+})
+
+/** Runs after the test, whatever becomes of it. */
+export function cleanUp(clean: () => Promise<void>): void {
+  cleanups.push(clean)
+}
+
+export function newKey(): DeviceKey {
+  return new DeviceKey(new Uint8Array(randomBytes(32)))
+}
+
+export interface TestNetwork extends Network {
+  /** Its one address. */
+  readonly at: string
+}
+
+/** A running network on a free port of this machine, stopped after the test. Allows everybody unless told. */
+export async function startNetwork(options: Partial<NetworkOptions> = {}): Promise<TestNetwork> {
+  const network = await createNetwork({
+    deviceKey: newKey(),
+    listen: [LOOPBACK],
+    allow: () => true,
+    ...options
+  })
+  cleanUp(() => network.stop())
+  await network.start()
+  return Object.assign(network, { at: network.addresses()[0] ?? '' })
+}
+
+/** libp2p without our rules: what a hostile or broken peer may run. Speaks identify, ping and gossip. */
+export async function startRawNode(key: DeviceKey = newKey()) {
+  const node = await createLibp2p({
+    privateKey: await privateKeyOf(key),
+    addresses: { listen: [LOOPBACK] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    services: {
+      identify: identify(),
+      ping: ping(),
+      pubsub: gossipsub({ globalSignaturePolicy: StrictNoSign, allowPublishToZeroTopicPeers: true })
+    }
+  })
+  cleanUp(async () => node.stop())
+  return Object.assign(node, { device: key.id, at: node.getMultiaddrs()[0]! })
+}
+
+/** The next event for which `matches` holds. Fails after a while instead of hanging. */
+export function nextEvent<K extends keyof NetworkEvents>(
+  network: Network,
+  name: K,
+  matches: (detail: NetworkEvents[K]['detail']) => boolean = () => true
+): Promise<NetworkEvents[K]['detail']> {
+  return new Promise((resolve, reject) => {
+    const timeout = setTimeout(() => {
+      network.removeEventListener(name, listener)
+      reject(new Error(`no ${name} in time`))
+    }, EVENT_TIMEOUT_MS)
+    const listener = (event: Event): void => {
+      const { detail } = event as NetworkEvents[K]
+      if (!matches(detail)) return
+      clearTimeout(timeout)
+      network.removeEventListener(name, listener)
+      resolve(detail)
+    }
+    network.addEventListener(name, listener)
+  })
+}
+
+/** Resolves once both know that the other is connected. */
+export async function connect(a: TestNetwork, b: TestNetwork): Promise<void> {
+  const known = b.connectedPeers().includes(a.device)
+    ? undefined
+    : nextEvent(b, 'peer:connect', (device) => device === a.device)
+  await a.dial(b.at)
+  await known
+}
+
+/** Resolves once `network` knows that `device` listens to `topic`. */
+export async function listening(network: Network, device: DeviceId, topic: string): Promise<void> {
+  if (network.subscribers(topic).includes(device)) return
+  await nextEvent(
+    network,
+    'gossip:subscription',
+    (change) => change.device === device && change.topic === topic && change.isSubscribed
+  )
+}
+
+/** A value, or a failure when it does not come within a bound. */
+export async function within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took more than ${ms} ms`)), ms)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

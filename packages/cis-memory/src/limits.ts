@@ -35,7 +35,9 @@ export const MAX_SOCKET_CONNECTIONS: number = 64
 export const MAX_CONCURRENT_REQUESTS: number = 64
 /** Items of a stream that are under way before the reader asks for more. */
 export const STREAM_WINDOW_ITEMS: number = 32
-/** A holder that closes lets requests of others finish for this long. */
-export const DRAIN_TIMEOUT_MS: number = 3_000
-/** A session waits this long for a store whose holder is opening or closing. */
+/** A holder that closes lets requests of others finish for this long, and once more to be told of their end. */
+export const DRAIN_TIMEOUT_MS: number = 2_000
+/** A session waits this long for a store whose holder is opening or closing: longer than any closing takes. */
 export const HOLDER_WAIT_MS: number = 5_000
+/** Between two attempts to reach or replace a holder. */
+export const HOLDER_RETRY_MS: number = 25

@@ -12,7 +12,7 @@ import {
   MAX_SOCKET_CONNECTIONS,
   STREAM_WINDOW_ITEMS
 } from '../limits.ts'
-import { FrameStream, malformed } from './frames.ts'
+import { connectionLost, FrameStream, malformed } from './frames.ts'
 import {
   type ConnectionScope,
   clientHello,
@@ -185,7 +185,7 @@ class Connection {
 
   /** Ends what runs, and tells its client why. */
   stop(): void {
-    this.#abort(holderClosing())
+    this.#abort(connectionLost())
   }
 
   async finish(): Promise<void> {

@@ -347,7 +347,7 @@ describe('closing a local socket', () => {
     const waiting = code(client.call('wait', null))
     await client.call('echo', null)
     await server.close()
-    expect(await waiting).toBe('CIS_HOLDER_CLOSING')
+    expect(await waiting).toBe('CIS_CONNECTION_LOST')
   })
 
   it('replaces the socket of a process that is gone', async () => {

@@ -1,0 +1,111 @@
+import type { AbortOptions, Runtime } from '@cis-memory/core'
+import { readHolder } from '@cis-memory/store/level'
+import { CisError } from '../errors.ts'
+import type { Home } from '../home.ts'
+import { HOLDER_RETRY_MS, HOLDER_WAIT_MS } from '../limits.ts'
+import { LocalSocketClient } from '../local-socket/client.ts'
+import type { ConnectionScope } from '../local-socket/handshake.ts'
+import { readSocketKey } from '../local-socket/place.ts'
+import type { OperationHandler } from '../local-socket/server.ts'
+
+/** Who answers a session: this process, with the store open, or another one. */
+export interface Backend extends OperationHandler {
+  readonly via: 'store' | 'socket'
+  /** Whether it is there, as far as this side has heard. */
+  readonly isOpen: boolean
+}
+
+export interface AcquireOptions extends AbortOptions {
+  readonly home: Home
+  readonly connection: ConnectionScope
+  readonly runtime: Runtime
+  /** Opens the store here. */
+  openStore(): Promise<Backend>
+}
+
+/**
+ * Talks to the process that has the store open, or opens it when nobody has. While a holder is opening or closing
+ * neither works; that passes.
+ *
+ * @throws {StoreLockedError} `STORE_LOCKED` when the holder answers nobody
+ */
+export async function acquire(options: AcquireOptions): Promise<Backend> {
+  const { home, connection, runtime, openStore, signal } = options
+  const deadline = runtime.now() + HOLDER_WAIT_MS
+  for (;;) {
+    signal?.throwIfAborted()
+    const client = await connectToHolder(home, connection, runtime, signal)
+    if (client !== undefined) return client
+    try {
+      return await openStore()
+    } catch (error) {
+      if (!isWorthWaiting(error) || runtime.now() >= deadline) throw error
+    }
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, HOLDER_RETRY_MS)
+    })
+  }
+}
+
+async function connectToHolder(
+  home: Home,
+  connection: ConnectionScope,
+  runtime: Runtime,
+  signal: AbortSignal | undefined
+): Promise<Backend | undefined> {
+  const path = (await readHolder(home.storeDirectory))?.socketPath
+  if (path === undefined) return undefined
+  try {
+    const key = await readSocketKey(home.socketDirectory, path)
+    const client = await LocalSocketClient.connect({
+      ...connection,
+      path,
+      key,
+      runtime,
+      ...(signal !== undefined && { signal })
+    })
+    return new SocketBackend(client)
+  } catch (error) {
+    signal?.throwIfAborted()
+    const { code } = error as { readonly code?: unknown }
+    // Left behind by a process that is gone, or about to be.
+    if (code === 'ENOENT' || code === 'CIS_CONNECTION_LOST' || code === 'CIS_HOLDER_CLOSING') return undefined
+    throw error
+  }
+}
+
+/** A holder that said where it listens, or has not said anything yet, will answer; one that said no will not. */
+function isWorthWaiting(error: unknown): boolean {
+  const { code, pid, socketPath } = error as { code?: unknown; pid?: unknown; socketPath?: unknown }
+  return code === 'STORE_LOCKED' && (pid === undefined || socketPath !== undefined)
+}
+
+class SocketBackend implements Backend {
+  readonly via = 'socket'
+  readonly #client: LocalSocketClient
+
+  constructor(client: LocalSocketClient) {
+    this.#client = client
+  }
+
+  get isOpen(): boolean {
+    return this.#client.isOpen
+  }
+
+  call(name: string, args: unknown, signal: AbortSignal): Promise<unknown> {
+    return this.#client.call(name, args, { signal })
+  }
+
+  stream(name: string, args: unknown, signal: AbortSignal): AsyncIterable<unknown> {
+    return this.#client.stream(name, args, { signal })
+  }
+
+  close(): Promise<void> {
+    return this.#client.close()
+  }
+}
+
+/** The error of every use of a session after it was closed. */
+export function sessionClosed(): CisError {
+  return new CisError('CIS_SESSION_CLOSED', 'this session is closed; open another to go on')
+}

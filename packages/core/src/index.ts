@@ -9,6 +9,7 @@ export {
   SyncError,
   type SyncErrorCode
 } from './errors.ts'
+export { createMemory } from './memory.ts'
 export type {
   Choice,
   CurateOptions,
@@ -31,6 +32,14 @@ export type {
 export type { AbortOptions, FrameChannel } from './ports/channel.ts'
 export { memoryChannelPair } from './ports/memory-channel.ts'
 export type { Runtime } from './ports/runtime.ts'
+export {
+  adoptSpace,
+  createSpace,
+  deviceIdentity,
+  type SpaceIdentity,
+  spaceIdentity
+} from './replica/identity.ts'
+export { Replica, type ReplicaOptions } from './replica/replica.ts'
 export type {
   AbsentRead,
   Authorship,

@@ -1,0 +1,126 @@
+import { applyUpdate, Doc, encodeStateAsUpdate } from 'yjs'
+import type { Path } from '../entry/path.ts'
+import { type Alternative, DELETED } from '../entry/payload.ts'
+import { CoreError } from '../errors.ts'
+import { DOC_SAVE_DELAY_MS, DOC_SAVE_MAX_DELAY_MS, MAX_VALUE_BYTES } from '../limits.ts'
+import type { MemoryDoc } from '../memory-types.ts'
+import type { Draft } from '../replica/group-writer.ts'
+import type { OpenedEntry } from '../replica/open-entry.ts'
+import type { Replica } from '../replica/replica.ts'
+import type { Transaction } from '../replica/transaction.ts'
+
+const CONTENT_TYPE = 'application/vnd.yjs'
+/** Marks changes that came from the store, so that they are not saved again. */
+const FROM_STORE = Symbol('from store')
+
+/**
+ * An open Yjs document. Each save holds the whole state and covers what it was merged from, so that siblings shrink
+ * to one; `clientID` is fresh for each document and never stored.
+ */
+export class MemoryDocument implements MemoryDoc {
+  readonly doc: Doc
+  readonly #replica: Replica
+  readonly #path: Path
+  readonly #onClose: () => void
+  #isDirty = false
+  #dirtySince: number | undefined
+  #cancelSave: (() => void) | undefined
+  #saving: Promise<void> = Promise.resolve()
+  #isClosed = false
+
+  constructor(replica: Replica, path: Path, onClose: () => void) {
+    this.doc = new Doc()
+    this.#replica = replica
+    this.#path = path
+    this.#onClose = onClose
+    this.doc.on('update', this.#onUpdate)
+    replica.events.addEventListener('entry:received', this.#onEntry)
+    replica.events.addEventListener('entry:committed', this.#onEntry)
+  }
+
+  /** Takes in what is stored. */
+  async load(): Promise<void> {
+    this.#merge(await this.#replica.view('public').live(this.#path))
+  }
+
+  flush(): Promise<void> {
+    this.#cancelSave?.()
+    this.#cancelSave = undefined
+    this.#saving = this.#saving.catch(() => undefined).then(() => this.#save())
+    return this.#saving
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    try {
+      await this.flush()
+    } finally {
+      this.#replica.events.removeEventListener('entry:received', this.#onEntry)
+      this.#replica.events.removeEventListener('entry:committed', this.#onEntry)
+      this.doc.destroy()
+      this.#onClose()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  readonly #onUpdate = (_update: Uint8Array, origin: unknown): void => {
+    if (origin === FROM_STORE) return
+    this.#isDirty = true
+    const now = this.#replica.runtime.now()
+    this.#dirtySince ??= now
+    const delay = Math.min(DOC_SAVE_DELAY_MS, Math.max(this.#dirtySince + DOC_SAVE_MAX_DELAY_MS - now, 0))
+    this.#cancelSave?.()
+    this.#cancelSave = this.#replica.runtime.timer(delay, () => {
+      // A failed save leaves the document dirty: the next change, flush or close tries again and reports.
+      this.flush().catch(() => undefined)
+    })
+  }
+
+  readonly #onEntry = (event: CustomEvent<{ domain: string; path: string }>): void => {
+    if (event.detail.domain !== 'public' || event.detail.path !== this.#path) return
+    this.load().catch(() => undefined)
+  }
+
+  #merge(live: readonly OpenedEntry[]): void {
+    for (const alternative of live.flatMap((entry) => entry.alternatives)) {
+      if (alternative.kind === 'deleted') continue
+      if (alternative.kind !== 'document') throw notADocument()
+      applyUpdate(this.doc, alternative.value as Uint8Array, FROM_STORE)
+    }
+  }
+
+  async #save(): Promise<void> {
+    if (!this.#isDirty) return
+    await this.#replica.write('public', (transaction) => this.#plan(transaction))
+  }
+
+  /** What is live is merged in before it is replaced, so that a save never covers a change it does not hold. */
+  async #plan(transaction: Transaction): Promise<readonly Draft[]> {
+    const live = await transaction.live(this.#replica.view('public').codec.tokens.of(this.#path))
+    this.#merge(live)
+    const state = encodeStateAsUpdate(this.doc)
+    if (state.length > MAX_VALUE_BYTES) {
+      throw new CoreError(
+        'CORE_DOC_TOO_LARGE',
+        `this document has ${state.length} bytes, more than the ${MAX_VALUE_BYTES} a memory holds; what was saved before is kept. Split it`
+      )
+    }
+    const wasDeleted = live.some((entry) => entry.alternatives.some(({ kind }) => kind === 'deleted'))
+    if (wasDeleted && live.length > 1) throw notADocument()
+    this.#isDirty = false
+    this.#dirtySince = undefined
+    const alternative: Alternative = { ...DELETED, kind: 'document', value: state, contentType: CONTENT_TYPE }
+    return [{ path: this.#path, type: 'ydoc', alternatives: [alternative], agent: undefined, sources: [] }]
+  }
+}
+
+function notADocument(): CoreError {
+  return new CoreError(
+    'CORE_NOT_A_DOCUMENT',
+    'this memory holds a plain value, or versions of which some are no documents; nothing was written. Settle the conflict or use another path'
+  )
+}

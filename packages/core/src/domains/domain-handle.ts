@@ -1,0 +1,137 @@
+import { type Path, parsePath, resolvePath } from '../entry/path.ts'
+import { type Alternative, DELETED } from '../entry/payload.ts'
+import { checkValue, type MemoryValue } from '../entry/value.ts'
+import { CoreError } from '../errors.ts'
+import { MAX_LABEL_BYTES, MAX_TAGS } from '../limits.ts'
+import type { DeleteOptions, DomainMemory, ListOptions, PutOptions, Written } from '../memory-types.ts'
+import type { AbortOptions } from '../ports/channel.ts'
+import type { Draft } from '../replica/group-writer.ts'
+import type { Replica } from '../replica/replica.ts'
+import type { Transaction } from '../replica/transaction.ts'
+import type { DomainView } from '../replica/view.ts'
+import type { Domain, EntryId, HistoryItem, MemoryItem, Read, SourceVersion } from '../versions.ts'
+import { type Base, checkBase } from './base-rule.ts'
+import { SeenBases } from './seen-bases.ts'
+
+/** The memories of one domain within a scope, on a replica. */
+export class DomainHandle implements DomainMemory {
+  protected readonly replica: Replica
+  protected readonly scope: Path
+  protected readonly view: DomainView
+  readonly #domain: Domain
+  readonly #seen = new SeenBases()
+
+  constructor(replica: Replica, domain: Domain, scope: Path) {
+    this.replica = replica
+    this.scope = scope
+    this.view = replica.view(domain)
+    this.#domain = domain
+  }
+
+  async get(path: string, options: AbortOptions = {}): Promise<Read> {
+    options.signal?.throwIfAborted()
+    const read = await this.view.read(resolvePath(this.scope, path))
+    this.#seen.remember(read.path as Path, read.base)
+    return read
+  }
+
+  async put(path: string, value: MemoryValue, options: PutOptions = {}): Promise<Written> {
+    checkValue(value)
+    const isBytes = value instanceof Uint8Array
+    const alternative: Alternative = {
+      kind: 'value',
+      contentType: options.contentType ?? (isBytes ? 'application/octet-stream' : 'application/json'),
+      // A value given in may change before the disk has it.
+      value: isBytes ? value.slice() : structuredClone(value),
+      category: options.category,
+      tags: options.tags === undefined ? [] : [...options.tags],
+      expiresAt: options.expiresAt
+    }
+    checkLabels(alternative, options.agent)
+    return this.writeOne(path, 'put', alternative, options)
+  }
+
+  async delete(path: string, options: DeleteOptions = {}): Promise<Written | undefined> {
+    checkLabels(DELETED, options.agent)
+    const read = await this.view.read(resolvePath(this.scope, path))
+    if (read.state === 'absent') return undefined
+    return this.writeOne(path, 'delete', DELETED, options)
+  }
+
+  async *list(options: ListOptions = {}): AsyncIterableIterator<MemoryItem> {
+    const scope = options.prefix === undefined ? this.scope : resolvePrefix(this.scope, options.prefix)
+    for await (const item of this.view.list(scope)) {
+      options.signal?.throwIfAborted()
+      this.#seen.remember(item.read.path as Path, item.read.base)
+      yield item
+    }
+  }
+
+  async *history(path: string, options: AbortOptions = {}): AsyncIterableIterator<HistoryItem> {
+    for await (const item of this.view.history(resolvePath(this.scope, path))) {
+      options.signal?.throwIfAborted()
+      yield item
+    }
+  }
+
+  /** Writes one value by the base rule. */
+  protected async writeOne(
+    name: string,
+    type: Draft['type'],
+    alternative: Alternative,
+    options: PutOptions,
+    sources: readonly SourceVersion[] = []
+  ): Promise<Written> {
+    options.signal?.throwIfAborted()
+    const path = resolvePath(this.scope, name)
+    const base = this.#baseOf(path, options)
+    const draft: Draft = { path, type, alternatives: [alternative], agent: options.agent, sources }
+    const token = this.view.codec.tokens.of(path)
+    const plan = async (transaction: Transaction): Promise<readonly Draft[]> => {
+      const live = await transaction.live(token)
+      const read = this.view.toRead(path, live, 0)
+      checkBase(path, token, live, read.state === 'absent', base)
+      return [draft]
+    }
+    const [written] = await this.replica.write(this.#domain, plan)
+    if (written === undefined) throw new CoreError('CORE_CLOSED', 'nothing was written')
+    this.#seen.remember(path, [written.entryId])
+    return written
+  }
+
+  #baseOf(path: Path, options: PutOptions): Base {
+    const { base, overwrite = false } = options
+    if (base === undefined) return { ids: this.#seen.get(path), isExplicit: false, overwrite }
+    const ids: readonly EntryId[] = 'base' in base ? base.base : base
+    return { ids, isExplicit: true, overwrite }
+  }
+}
+
+/** A prefix as a caller gives it: relative, absolute, or `''` for the whole scope. A slash at its end is allowed. */
+export function resolvePrefix(scope: Path, prefix: string): Path {
+  const trimmed = prefix.length > 1 && prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
+  if (trimmed === '') return scope
+  return trimmed === '/' ? parsePathWithin(scope) : resolvePath(scope, trimmed)
+}
+
+function parsePathWithin(scope: Path): Path {
+  return scope === '/' ? parsePath('/') : resolvePath(scope, '/')
+}
+
+function checkLabels(alternative: Alternative, agent: string | undefined): void {
+  const { tags, category, contentType, expiresAt } = alternative
+  if (tags.length > MAX_TAGS) throw badOption(`a memory has at most ${MAX_TAGS} tags`)
+  for (const label of [...tags, category, contentType, agent]) {
+    if (label === undefined) continue
+    if (typeof label !== 'string' || !label.isWellFormed() || Buffer.byteLength(label) > MAX_LABEL_BYTES) {
+      throw badOption(`a tag, category, content type or agent is a text of at most ${MAX_LABEL_BYTES} bytes`)
+    }
+  }
+  if (expiresAt !== undefined && !(Number.isSafeInteger(expiresAt) && expiresAt >= 0)) {
+    throw badOption('expiresAt is a time in whole milliseconds since 1970')
+  }
+}
+
+function badOption(problem: string): CoreError {
+  return new CoreError('CORE_BAD_OPTION', `${problem}; nothing was written`)
+}

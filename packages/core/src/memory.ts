@@ -1,0 +1,196 @@
+import { Conflicts } from './conflict/resolve.ts'
+import { type DomainHandle, resolvePrefix } from './domains/domain-handle.ts'
+import { PrivateHandle } from './domains/private-handle.ts'
+import { PublicHandle } from './domains/public-handle.ts'
+import { isWithin, type Path, parsePath, resolvePath } from './entry/path.ts'
+import { CoreError } from './errors.ts'
+import type {
+  Choice,
+  CurateOptions,
+  ListOptions,
+  Memory,
+  MemoryEvents,
+  MemorySnapshot,
+  Resolution,
+  ResolveOptions,
+  SearchHit,
+  SearchOptions,
+  Written
+} from './memory-types.ts'
+import type { AbortOptions } from './ports/channel.ts'
+import type { Replica } from './replica/replica.ts'
+import { SearchIndex } from './search/search-index.ts'
+import type { Conflict, Domain, MemoryItem, Read } from './versions.ts'
+
+const DEFAULT_SEARCH_LIMIT = 20
+const DOMAINS: readonly Domain[] = ['public', 'private']
+
+/** What a handle does when it is closed: the one that opened the store closes it. */
+type OnClose = () => Promise<void>
+
+/**
+ * A handle on the memories of a scope.
+ *
+ * @param options.onClose called once when this handle is closed, after its documents are saved
+ * @throws {CoreError} `CORE_BAD_PATH` for a scope that is no absolute path
+ */
+export function createMemory(replica: Replica, scope: string, options: { onClose?: OnClose } = {}): Memory {
+  return new ScopedMemory(replica, parsePath(scope), new SearchIndex(replica), options.onClose)
+}
+
+class ScopedMemory implements Memory {
+  readonly scope: Path
+  readonly public: PublicHandle
+  readonly private: PrivateHandle
+  readonly #replica: Replica
+  readonly #conflicts: Conflicts
+  readonly #search: SearchIndex
+  readonly #onClose: OnClose | undefined
+  readonly #listeners = new Map<keyof MemoryEvents, Map<unknown, (event: never) => void>>()
+  #closing: Promise<void> | undefined
+
+  constructor(replica: Replica, scope: Path, search: SearchIndex, onClose?: OnClose) {
+    this.scope = scope
+    this.public = new PublicHandle(replica, scope)
+    this.private = new PrivateHandle(replica, scope)
+    this.#replica = replica
+    this.#conflicts = new Conflicts(replica, scope)
+    this.#search = search
+    this.#onClose = onClose
+  }
+
+  within(path: string): Memory {
+    return new ScopedMemory(this.#replica, resolvePath(this.scope, path), this.#search)
+  }
+
+  async *search(query: string, options: SearchOptions = {}): AsyncIterableIterator<SearchHit> {
+    const { limit = DEFAULT_SEARCH_LIMIT, signal } = options
+    if (!Number.isSafeInteger(limit) || limit < 1) {
+      throw new CoreError('CORE_BAD_OPTION', 'the limit of a search is a whole number from 1')
+    }
+    const scope = options.prefix === undefined ? this.scope : resolvePrefix(this.scope, options.prefix)
+    const domains = options.domain === undefined ? DOMAINS : [options.domain]
+    let count = 0
+    for (const { domain, path, score } of await this.#search.find(query, scope, domains)) {
+      signal?.throwIfAborted()
+      const read = await this.#handle(domain).get(path)
+      if (read.state === 'absent') continue
+      yield { item: { domain, read }, score }
+      count++
+      if (count === limit) return
+    }
+  }
+
+  async *getUnresolvedConflicts(options: AbortOptions = {}): AsyncIterableIterator<Conflict> {
+    for await (const conflict of this.#replica.view('public').conflicts(this.scope)) {
+      options.signal?.throwIfAborted()
+      yield conflict
+    }
+  }
+
+  async getConflict(idOrPath: string, options: AbortOptions = {}): Promise<Conflict> {
+    options.signal?.throwIfAborted()
+    return this.#conflicts.get(idOrPath)
+  }
+
+  resolveConflict(id: string, choice: Choice, options: ResolveOptions = {}): Promise<Resolution> {
+    return this.#conflicts.resolve(id, choice, options)
+  }
+
+  undo(path: string, options: ResolveOptions = {}): Promise<Written> {
+    return this.#conflicts.undo(path, options)
+  }
+
+  curateFromPublic(path: string, options: CurateOptions): Promise<Written> {
+    return this.private.curate(this.public, path, options)
+  }
+
+  snapshot(): MemorySnapshot {
+    return new Snapshot(this.#replica, this.scope)
+  }
+
+  addEventListener<K extends keyof MemoryEvents>(
+    type: K,
+    listener: (event: MemoryEvents[K]) => void,
+    options: { signal?: AbortSignal } = {}
+  ): void {
+    const ofType = this.#listeners.get(type) ?? new Map<unknown, (event: never) => void>()
+    if (options.signal?.aborted === true || ofType.has(listener)) return
+    const inScope = (event: MemoryEvents[K]): void => {
+      const detail: object = event.detail
+      if ('path' in detail && !isWithin(detail.path as Path, this.scope)) return
+      listener(event)
+    }
+    this.#listeners.set(type, ofType.set(listener, inScope))
+    this.#replica.events.addEventListener(type, inScope)
+    options.signal?.addEventListener('abort', () => this.removeEventListener(type, listener), { once: true })
+  }
+
+  removeEventListener<K extends keyof MemoryEvents>(
+    type: K,
+    listener: (event: MemoryEvents[K]) => void
+  ): void {
+    const inScope = this.#listeners.get(type)?.get(listener) as ((event: MemoryEvents[K]) => void) | undefined
+    if (inScope === undefined) return
+    this.#listeners.get(type)?.delete(listener)
+    this.#replica.events.removeEventListener(type, inScope)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.public.closeDocuments()
+    } finally {
+      await this.#onClose?.()
+    }
+  }
+
+  #handle(domain: Domain): DomainHandle {
+    return domain === 'public' ? this.public : this.private
+  }
+}
+
+class Snapshot implements MemorySnapshot {
+  readonly scope: Path
+  readonly #views: ReturnType<Replica['snapshotViews']>
+  readonly #pendingCount: number
+
+  constructor(replica: Replica, scope: Path) {
+    this.scope = scope
+    this.#views = replica.snapshotViews()
+    this.#pendingCount = replica.pendingCount
+  }
+
+  conflicts(): AsyncIterableIterator<Conflict> {
+    return this.#views.public.conflicts(this.scope)
+  }
+
+  get(domain: Domain, path: string): Promise<Read> {
+    return this.#views[domain].read(resolvePath(this.scope, path))
+  }
+
+  list(domain: Domain, options: ListOptions = {}): AsyncIterableIterator<MemoryItem> {
+    const scope = options.prefix === undefined ? this.scope : resolvePrefix(this.scope, options.prefix)
+    return this.#views[domain].list(scope)
+  }
+
+  async pendingCount(): Promise<number> {
+    return this.#pendingCount
+  }
+
+  close(): Promise<void> {
+    return this.#views.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

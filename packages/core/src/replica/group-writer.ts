@@ -1,0 +1,187 @@
+import { type ActorId, contextFor, latest, tick, timestampMs, ZERO_TIMESTAMP } from '@cis-memory/clock'
+import { SEAL_RANDOM_BYTES } from '@cis-memory/store'
+import { sha256 } from '../entry/hash.ts'
+import { type EntryType, payloadContext, sealHeader, type UnsealedHeader } from '../entry/header.ts'
+import type { Path } from '../entry/path.ts'
+import { type Alternative, encodePayload } from '../entry/payload.ts'
+import type { SpaceId } from '../entry/space-keys.ts'
+import { CoreError } from '../errors.ts'
+import { MAX_CLOCK_AHEAD_MS, MAX_COMMIT_ENTRIES, MAX_PARENTS } from '../limits.ts'
+import type { Runtime } from '../ports/runtime.ts'
+import type { EntryId, SourceVersion } from '../versions.ts'
+import { limitContext } from './limit-context.ts'
+import type { DomainCodec } from './open-entry.ts'
+import type { SerialQueue } from './serial-queue.ts'
+import { type StoredEntry, storedEntry } from './stored-entry.ts'
+import type { Transaction } from './transaction.ts'
+
+/** What a write is to say; its dot, time, context and parents follow from where it lands. */
+export interface Draft {
+  readonly path: Path
+  readonly type: EntryType
+  readonly alternatives: readonly Alternative[]
+  readonly agent: string | undefined
+  readonly sources: readonly SourceVersion[]
+}
+
+export interface WrittenEntry {
+  readonly path: Path
+  readonly entryId: EntryId
+  readonly replaced: readonly EntryId[]
+}
+
+/**
+ * Decides what to write from what is live at that moment, or throws and writes nothing. No drafts at all means
+ * there is nothing to do.
+ */
+export type Plan = (transaction: Transaction) => Promise<readonly Draft[]>
+
+/** The domain a writer writes to. All of it is called with the replica's lock held. */
+export interface WriterHost {
+  readonly codec: DomainCodec
+  readonly space: SpaceId
+  /** Who writes, and the number of the next write. */
+  readonly actor: ActorId
+  readonly nextNumber: number
+  /** Actors that have been succeeded by another of their device; the first to leave a context that is full. */
+  isRetired(actor: ActorId): boolean
+  begin(): Transaction
+  /** Makes a transaction and the entries written in it durable. */
+  commit(transaction: Transaction, entries: readonly StoredEntry[]): Promise<void>
+}
+
+interface Pending {
+  readonly plan: Plan
+  readonly maxEntries: number
+  readonly resolve: (written: readonly WrittenEntry[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Group commit: it writes at once when idle, and what arrives while the disk is busy goes together into the next
+ * commit, of up to 64 entries under one signature and one fsync.
+ */
+export class GroupWriter {
+  readonly #host: WriterHost
+  readonly #queue: SerialQueue
+  readonly #runtime: Runtime
+  #pending: Pending[] = []
+  #isScheduled = false
+
+  constructor(host: WriterHost, queue: SerialQueue, runtime: Runtime) {
+    this.#host = host
+    this.#queue = queue
+    this.#runtime = runtime
+  }
+
+  /** Writes what a plan decides, all of it in one commit, and resolves when it is durable. */
+  write(plan: Plan, maxEntries: number = 1): Promise<readonly WrittenEntry[]> {
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ plan, maxEntries, resolve, reject })
+      this.#schedule()
+    })
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    void this.#queue.run(() => this.#flush())
+  }
+
+  async #flush(): Promise<void> {
+    this.#isScheduled = false
+    const group = this.#takeGroup()
+    const done: { pending: Pending; written: WrittenEntry[] }[] = []
+    try {
+      const transaction = this.#host.begin()
+      const entries: StoredEntry[] = []
+      for (const pending of group) {
+        try {
+          const drafts = await pending.plan(transaction)
+          const built = await this.#build(drafts, transaction, this.#host.nextNumber + entries.length)
+          for (const entry of built) await transaction.apply(entry)
+          entries.push(...built)
+          done.push({ pending, written: built.map((entry, at) => written(entry, drafts[at] as Draft)) })
+        } catch (error) {
+          pending.reject(error)
+        }
+      }
+      if (entries.length > 0) await this.#host.commit(transaction, entries)
+      for (const { pending, written } of done) pending.resolve(written)
+    } catch (error) {
+      for (const pending of group) pending.reject(error)
+    }
+  }
+
+  #takeGroup(): Pending[] {
+    let size = 0
+    let count = 0
+    for (const pending of this.#pending) {
+      size += pending.maxEntries
+      if (size > MAX_COMMIT_ENTRIES && count > 0) break
+      count++
+    }
+    const group = this.#pending.slice(0, count)
+    this.#pending = this.#pending.slice(count)
+    if (this.#pending.length > 0) this.#schedule()
+    return group
+  }
+
+  /** Builds all entries of a plan before any is applied, so that a draft that fails leaves nothing behind. */
+  async #build(drafts: readonly Draft[], transaction: Transaction, first: number): Promise<StoredEntry[]> {
+    if (drafts.length > MAX_COMMIT_ENTRIES) {
+      throw new CoreError(
+        'CORE_TOO_MANY_VERSIONS',
+        'this would take more entries than one commit has; settle it in steps'
+      )
+    }
+    const built: StoredEntry[] = []
+    for (const draft of drafts) built.push(await this.#buildEntry(draft, transaction, first + built.length))
+    return built
+  }
+
+  async #buildEntry(draft: Draft, transaction: Transaction, n: number): Promise<StoredEntry> {
+    const { codec, actor, space } = this.#host
+    const path = codec.tokens.of(draft.path)
+    const live = (await transaction.live(path)).map((entry) => entry.stored)
+    if (live.length > MAX_PARENTS) {
+      throw new CoreError(
+        'CORE_TOO_MANY_VERSIONS',
+        `this memory has more than ${MAX_PARENTS} versions; nothing was written`
+      )
+    }
+    const header: UnsealedHeader = {
+      space,
+      path,
+      dot: { actor, n },
+      hlc: this.#stamp(live),
+      type: draft.type,
+      context: limitContext(contextFor(actor, live, live), (who) => this.#host.isRetired(who)),
+      parents: live.map((entry) => entry.id).sort(),
+      keyId: codec.keyId
+    }
+    const payload = encodePayload(draft)
+    const cipher = codec.seal(payload, payloadContext(header), this.#runtime.random(SEAL_RANDOM_BYTES))
+    return storedEntry(sealHeader(header, sha256(cipher), cipher.length), cipher, undefined, 0n)
+  }
+
+  /** A time later than everything replaced and, as far as that allows, the wall clock's. */
+  #stamp(live: readonly StoredEntry[]): StoredEntry['hlc'] {
+    const now = this.#runtime.now()
+    const stamped = tick(
+      live.reduce((max, entry) => latest(max, entry.hlc), ZERO_TIMESTAMP),
+      now
+    )
+    if (timestampMs(stamped) > now + MAX_CLOCK_AHEAD_MS) {
+      throw new CoreError(
+        'CORE_CLOCK_AHEAD',
+        'what this would replace is dated more than 10 minutes ahead of the clock here; nothing was written. Set the clock of this device right, or wait'
+      )
+    }
+    return stamped
+  }
+}
+
+function written(entry: StoredEntry, draft: Draft): WrittenEntry {
+  return { path: draft.path, entryId: entry.id, replaced: entry.header.parents }
+}

@@ -1,0 +1,134 @@
+/*
+ * Entries that cannot be judged yet: their actor is unknown, a dot of their context is not proven, or they are dated
+ * too far ahead. Rows: `[header, cipher, commit, signature, path, from, feed or null]` under a rising number, so that
+ * the oldest comes first. Waiting entries do not block agents.
+ */
+import type { RowStore } from '@cis-memory/store'
+import { readUint64 } from '../entry/bytes.ts'
+import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'
+import { type Commit, decodeCommit, MAX_COMMIT_BYTES } from '../entry/commit.ts'
+import { SIGNATURE_BYTES } from '../entry/ed25519.ts'
+import { ID_BYTES } from '../entry/hash.ts'
+import { decodeHeader, type Header } from '../entry/header.ts'
+import { MAX_CIPHER_BYTES, MAX_HEADER_BYTES, MAX_HELD_BYTES, MAX_HELD_ENTRIES } from '../limits.ts'
+import type { EntryId } from '../versions.ts'
+import { checkpointRange, heldKey, heldRange } from './rows.ts'
+import type { Transaction } from './transaction.ts'
+
+/** An entry with its whole proof and where it came from. */
+export interface HeldEntry {
+  readonly header: Header
+  readonly cipher: Uint8Array
+  readonly commit: Commit
+  readonly path: Uint8Array
+  /** The store instance that sent it. */
+  readonly from: Uint8Array
+  /** The feed it came by; dropping it makes us read that feed again. */
+  readonly feed: Uint8Array | undefined
+}
+
+interface Slot {
+  readonly sequence: bigint
+  readonly bytes: number
+}
+
+const MAX_PROOF_PATH_BYTES = 6 * 16
+
+/** The bounded queue of held entries. */
+export class HeldEntries {
+  readonly #rows: RowStore
+  readonly #slots = new Map<EntryId, Slot>()
+  #bytes = 0
+  #next = 0n
+
+  constructor(rows: RowStore) {
+    this.#rows = rows
+  }
+
+  get size(): number {
+    return this.#slots.size
+  }
+
+  async open(): Promise<void> {
+    for await (const row of this.#rows.range(heldRange())) {
+      this.#take(decodeHeld(row.value).header.id, {
+        sequence: readUint64(row.key, 1),
+        bytes: row.value.length
+      })
+    }
+  }
+
+  has(id: EntryId): boolean {
+    return this.#slots.has(id)
+  }
+
+  /**
+   * Adds an entry. Beyond the bounds the oldest go, and with them the checkpoints of the feeds they came by, so that
+   * they are sent again.
+   *
+   * @returns the feeds to be read again
+   */
+  async add(transaction: Transaction, held: HeldEntry): Promise<Uint8Array[]> {
+    const value = encodeHeld(held)
+    const slot = { sequence: this.#next, bytes: value.length }
+    this.#take(held.header.id, slot)
+    transaction.put(heldKey(slot.sequence, held.header.id), value)
+    const rereadFeeds: Uint8Array[] = []
+    while (this.#slots.size > MAX_HELD_ENTRIES || this.#bytes > MAX_HELD_BYTES) {
+      const feed = await this.#evictOldest(transaction)
+      if (feed !== undefined) rereadFeeds.push(feed)
+    }
+    return rereadFeeds
+  }
+
+  remove(transaction: Transaction, id: EntryId): void {
+    const slot = this.#slots.get(id)
+    if (slot === undefined) return
+    this.#slots.delete(id)
+    this.#bytes -= slot.bytes
+    transaction.delete(heldKey(slot.sequence, id))
+  }
+
+  /** All held entries, oldest first, as a transaction leaves them. */
+  async *entries(transaction: Transaction): AsyncIterableIterator<HeldEntry> {
+    for (const [id, slot] of [...this.#slots]) {
+      const row = await transaction.get(heldKey(slot.sequence, id))
+      if (row !== undefined) yield decodeHeld(row)
+    }
+  }
+
+  async #evictOldest(transaction: Transaction): Promise<Uint8Array | undefined> {
+    const oldest = this.#slots.entries().next().value
+    if (oldest === undefined) return undefined
+    const [id, slot] = oldest
+    const row = await transaction.get(heldKey(slot.sequence, id))
+    const feed = row === undefined ? undefined : decodeHeld(row).feed
+    this.remove(transaction, id)
+    if (feed === undefined) return undefined
+    for await (const key of this.#rows.keys(checkpointRange(feed))) transaction.delete(key)
+    return feed
+  }
+
+  #take(id: EntryId, slot: Slot): void {
+    this.#slots.set(id, slot)
+    this.#bytes += slot.bytes
+    if (slot.sequence >= this.#next) this.#next = slot.sequence + 1n
+  }
+}
+
+function encodeHeld(held: HeldEntry): Uint8Array {
+  const { header, cipher, commit, path, from, feed } = held
+  return encodeCbor([header.bytes, cipher, commit.bytes, commit.signature, path, from, feed ?? null])
+}
+
+function decodeHeld(row: Uint8Array): HeldEntry {
+  const fields = Fields.ofArray(decodeCbor(row), 'a held entry', 7)
+  return {
+    header: decodeHeader(fields.bytes(0, 1, MAX_HEADER_BYTES)),
+    cipher: fields.bytes(1, 1, MAX_CIPHER_BYTES),
+    commit: decodeCommit(fields.bytes(2, 1, MAX_COMMIT_BYTES), fields.bytes(3, SIGNATURE_BYTES)),
+    path: fields.bytes(4, 0, MAX_PROOF_PATH_BYTES),
+    from: fields.bytes(5, ID_BYTES),
+    feed: fields.value(6) === null ? undefined : fields.bytes(6, ID_BYTES)
+  }
+}

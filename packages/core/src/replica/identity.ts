@@ -1,0 +1,129 @@
+/*
+ * What belongs to this store alone, in the partition that neither sync nor agents reach:
+ *
+ *   identity  the device's Ed25519 seed
+ *   space     [space id, space secret, genesis, signature]
+ *   private   the key that private paths are tokenised under
+ */
+
+import { tick, ZERO_TIMESTAMP } from '@cis-memory/clock'
+import type { Store } from '@cis-memory/store'
+import { fromHex } from '../entry/bytes.ts'
+import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'
+import { DeviceKey, SIGNATURE_BYTES } from '../entry/ed25519.ts'
+import { ID_BYTES } from '../entry/hash.ts'
+import {
+  createGenesis,
+  createMember,
+  decodeRecord,
+  type GenesisRecord,
+  RECORD_NONCE_BYTES,
+  type SystemRecord
+} from '../entry/records.ts'
+import { SPACE_SECRET_BYTES } from '../entry/space-keys.ts'
+import { CoreError } from '../errors.ts'
+import { MAX_LABEL_BYTES, MAX_RECORD_BYTES } from '../limits.ts'
+import type { Runtime } from '../ports/runtime.ts'
+import { encodeFeedRow } from './feed-row.ts'
+import { feedKey, metaKey, recordKey } from './rows.ts'
+import { encodeRecordRow } from './signed-row.ts'
+
+const SEED_BYTES = 32
+const IDENTITY_KEY = metaKey('identity')
+const SPACE_KEY = metaKey('space')
+const PRIVATE_KEY = metaKey('private')
+
+/** The secret of a space and the record that names it. */
+export interface SpaceIdentity {
+  readonly genesis: GenesisRecord
+  readonly secret: Uint8Array
+}
+
+/** This store's device key, made when there is none yet. */
+export async function deviceIdentity(store: Store, runtime: Runtime): Promise<DeviceKey> {
+  const rows = store.partition('local')
+  const known = await rows.get(IDENTITY_KEY)
+  if (known !== undefined) return new DeviceKey(known)
+  const seed = runtime.random(SEED_BYTES)
+  await rows.write([{ type: 'put', key: IDENTITY_KEY, value: seed }])
+  return new DeviceKey(seed)
+}
+
+/** The key of private path tokens, made when there is none yet. It never leaves this store. */
+export async function privatePathKey(store: Store, runtime: Runtime): Promise<Uint8Array> {
+  const rows = store.partition('local')
+  const known = await rows.get(PRIVATE_KEY)
+  if (known !== undefined) return known
+  const key = runtime.random(32)
+  await rows.write([{ type: 'put', key: PRIVATE_KEY, value: key }])
+  return key
+}
+
+/** The space this store belongs to, or `undefined` before one was created or joined. */
+export async function spaceIdentity(store: Store): Promise<SpaceIdentity | undefined> {
+  const row = await store.partition('local').get(SPACE_KEY)
+  if (row === undefined) return undefined
+  const fields = Fields.ofArray(decodeCbor(row), 'the row of the space', 4)
+  const genesis = decodeRecord(fields.bytes(2, 1, MAX_RECORD_BYTES), fields.bytes(3, SIGNATURE_BYTES))
+  fields.bytes(0, ID_BYTES)
+  return { genesis: genesis as GenesisRecord, secret: fields.bytes(1, SPACE_SECRET_BYTES) }
+}
+
+/**
+ * Starts a space with this device as its first admin.
+ *
+ * @throws {CoreError} `CORE_SPACE_EXISTS`, `CORE_BAD_OPTION` for a name that is too long
+ */
+export async function createSpace(
+  store: Store,
+  runtime: Runtime,
+  names: { readonly space: string; readonly device: string }
+): Promise<SpaceIdentity> {
+  checkName(names.space)
+  checkName(names.device)
+  const key = await deviceIdentity(store, runtime)
+  const hlc = tick(ZERO_TIMESTAMP, runtime.now())
+  const genesis = createGenesis(key, names.space, runtime.random(RECORD_NONCE_BYTES), hlc)
+  const self = { device: key.id, role: 'admin', name: names.device } as const
+  const identity = { genesis, secret: runtime.random(SPACE_SECRET_BYTES) }
+  await adoptSpace(store, identity, [createMember(key, genesis.space, self, tick(hlc, runtime.now()))])
+  return identity
+}
+
+/**
+ * Makes this store part of a space: what joining ends with.
+ *
+ * @throws {CoreError} `CORE_SPACE_EXISTS` when it belongs to one
+ */
+export async function adoptSpace(
+  store: Store,
+  identity: SpaceIdentity,
+  records: readonly SystemRecord[]
+): Promise<void> {
+  if ((await spaceIdentity(store)) !== undefined) {
+    throw new CoreError(
+      'CORE_SPACE_EXISTS',
+      'this store belongs to a space already; nothing was changed. Use another directory for another space'
+    )
+  }
+  const all = [identity.genesis, ...records.filter((record) => record.id !== identity.genesis.id)]
+  await store.partition('public').write(
+    all.flatMap((record, at) => [
+      { type: 'put', key: recordKey(record.id), value: encodeRecordRow(record) },
+      {
+        type: 'put',
+        key: feedKey(BigInt(at + 1)),
+        value: encodeFeedRow({ kind: 'record', id: record.id, from: new Uint8Array(0) })
+      }
+    ])
+  )
+  const { genesis, secret } = identity
+  const value = encodeCbor([fromHex(genesis.space), secret, genesis.bytes, genesis.signature])
+  await store.partition('local').write([{ type: 'put', key: SPACE_KEY, value }])
+}
+
+function checkName(name: string): void {
+  if (name === '' || Buffer.byteLength(name) > MAX_LABEL_BYTES) {
+    throw new CoreError('CORE_BAD_OPTION', `a name has 1 to ${MAX_LABEL_BYTES} bytes`)
+  }
+}

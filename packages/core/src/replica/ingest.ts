@@ -1,0 +1,227 @@
+import { timestampMs } from '@cis-memory/clock'
+import { equalBytes } from '../entry/bytes.ts'
+import { encodeCbor } from '../entry/cbor.ts'
+import { type Commit, type CommitId, isSignedBy, provesHeader } from '../entry/commit.ts'
+import { sha256 } from '../entry/hash.ts'
+import type { Header } from '../entry/header.ts'
+import { merklePath, merkleRoot } from '../entry/merkle.ts'
+import type { SystemRecord } from '../entry/records.ts'
+import { SyncError } from '../errors.ts'
+import { MAX_CLOCK_AHEAD_MS } from '../limits.ts'
+import type { Runtime } from '../ports/runtime.ts'
+import type { Batch, BatchEntry } from '../sync/batch.ts'
+import type { Checkpoint, IngestReport } from '../sync/sync-replica.ts'
+import type { HeldEntries, HeldEntry } from './held.ts'
+import type { Membership } from './membership.ts'
+import type { PublicDomain } from './public-domain.ts'
+import type { PublicTransaction } from './public-transaction.ts'
+import { checkpointKey } from './rows.ts'
+import type { SerialQueue } from './serial-queue.ts'
+import { type StoredEntry, storedEntry } from './stored-entry.ts'
+
+/** Where a batch came from. */
+export interface BatchSource {
+  readonly instance: Uint8Array
+  readonly checkpoint?: Checkpoint
+}
+
+/**
+ * The one way in for what peers send. First everything is checked, which depends on the bytes and the space's records
+ * alone; then, under the lock, each entry is applied or held; then one batch makes it durable with the checkpoint.
+ */
+export class Ingest {
+  readonly #domain: PublicDomain
+  readonly #membership: Membership
+  readonly #held: HeldEntries
+  readonly #queue: SerialQueue
+  readonly #runtime: Runtime
+  #cancelRetry: (() => void) | undefined
+
+  constructor(
+    domain: PublicDomain,
+    membership: Membership,
+    held: HeldEntries,
+    queue: SerialQueue,
+    runtime: Runtime
+  ) {
+    this.#domain = domain
+    this.#membership = membership
+    this.#held = held
+    this.#queue = queue
+    this.#runtime = runtime
+  }
+
+  async batch(batch: Batch, source: BatchSource): Promise<IngestReport> {
+    checkEvidence(batch)
+    return this.#queue.run(() => this.#apply(batch, source))
+  }
+
+  /** Judges held entries again; called when their time may have come. */
+  async retry(): Promise<void> {
+    await this.#queue.run(async () => {
+      const transaction = this.#domain.begin()
+      const applied: StoredEntry[] = []
+      await this.#judgeHeld(transaction, this.#membership, applied)
+      if (applied.length > 0) await this.#domain.write(transaction, applied)
+      this.#scheduleRetry()
+    })
+  }
+
+  stop(): void {
+    this.#cancelRetry?.()
+  }
+
+  async #apply(batch: Batch, source: BatchSource): Promise<IngestReport> {
+    const transaction = this.#domain.begin(source.instance)
+    const membership = batch.records.length > 0 ? this.#membership.clone() : this.#membership
+    this.#addRecords(transaction, membership, batch.records)
+    await this.#addCommits(transaction, membership, batch)
+    const applied: StoredEntry[] = []
+    const report = { applied: 0, held: 0, known: 0 }
+    const rereadFeeds: Uint8Array[] = []
+    const leavesOf = leavesByCommit(batch)
+    for (const entry of batch.entries) {
+      const stored = storedEntry(entry.header, entry.cipher, entry.path, 0n)
+      const outcome = this.#isJudgeable(transaction, membership, stored)
+        ? await applyTo(transaction, stored, applied)
+        : 'held'
+      report[outcome]++
+      if (outcome === 'held' && !this.#held.has(stored.header.id)) {
+        const held = toHeld(entry, leavesOf.get(entry.commit.id), source)
+        rereadFeeds.push(...(await this.#held.add(transaction, held)))
+      }
+    }
+    if (this.#held.size > 0) report.applied += await this.#judgeHeld(transaction, membership, applied)
+    const { checkpoint } = source
+    if (checkpoint !== undefined && !rereadFeeds.some((feed) => equalBytes(feed, checkpoint.feed))) {
+      transaction.put(checkpointKey(checkpoint.feed, checkpoint.scope), encodeCbor(checkpoint.lsn))
+    }
+    const conflicts = await this.#domain.write(transaction, applied)
+    this.#scheduleRetry()
+    return { ...report, conflicts }
+  }
+
+  #addRecords(
+    transaction: PublicTransaction,
+    membership: Membership,
+    records: readonly SystemRecord[]
+  ): void {
+    for (const record of records) {
+      if (membership.has(record.id)) continue
+      // A fork's evidence can be checked only once its actor is known; it comes again with the next feed.
+      if (record.kind === 'fork' && membership.deviceOf(record.actor) === undefined) continue
+      if (!membership.accepts(record)) throw badProof('a system record is not authentic')
+      membership.add(record)
+      transaction.addRecord(record)
+    }
+  }
+
+  async #addCommits(transaction: PublicTransaction, membership: Membership, batch: Batch): Promise<void> {
+    const evidence = new Set(batch.entries.map((entry) => entry.commit.id))
+    for (const { commit, leaves } of batch.commits) {
+      const device = membership.deviceOf(commit.actor)
+      if (device === undefined) continue
+      if (commit.space !== this.#membership.space) throw badProof('a commit belongs to another space')
+      const isHead = this.#domain.headOf(commit.actor)?.id === commit.id
+      if (!isHead && !isSignedBy(commit, device)) throw badProof('the signature of a commit does not hold')
+      await this.#domain.addCommit(transaction, { commit, leaves }, evidence.has(commit.id))
+    }
+  }
+
+  /** Applies every held entry that can be judged now, until no more can. */
+  async #judgeHeld(
+    transaction: PublicTransaction,
+    membership: Membership,
+    applied: StoredEntry[]
+  ): Promise<number> {
+    const before = applied.length
+    for (let isGoingOn = true; isGoingOn; ) {
+      isGoingOn = false
+      for await (const held of this.#held.entries(transaction)) {
+        const stored = storedEntry(held.header, held.cipher, held.path, 0n)
+        if (!this.#isJudgeable(transaction, membership, stored)) continue
+        this.#held.remove(transaction, held.header.id)
+        isGoingOn = true
+        // The signature could not be checked while the actor was unknown.
+        const device = membership.deviceOf(held.commit.actor)
+        if (device === undefined || !isSignedBy(held.commit, device)) continue
+        await this.#domain.addCommit(transaction, { commit: held.commit, leaves: undefined }, true)
+        await transaction.receivedFrom(held.from, () => applyTo(transaction, stored, applied))
+      }
+    }
+    return applied.length - before
+  }
+
+  /** Whether nothing that may still come could change what is done with an entry. Until then it waits. */
+  #isJudgeable(transaction: PublicTransaction, membership: Membership, { header }: StoredEntry): boolean {
+    const isDue = timestampMs(header.hlc) <= this.#runtime.now() + MAX_CLOCK_AHEAD_MS
+    return isDue && membership.mayWrite(header.dot.actor) && this.#isProven(transaction, header)
+  }
+
+  /** The head check: every dot that the writer claims to have seen is proven to exist. */
+  #isProven(transaction: PublicTransaction, header: Header): boolean {
+    for (const [actor, n] of header.context) {
+      const head = transaction.heads.get(actor) ?? this.#domain.headOf(actor)
+      if (head === undefined || head.last < n) return false
+    }
+    return true
+  }
+
+  #scheduleRetry(): void {
+    this.#cancelRetry?.()
+    this.#cancelRetry = undefined
+    if (this.#held.size === 0) return
+    this.#cancelRetry = this.#runtime.timer(RETRY_MS, () => void this.retry().catch(() => undefined))
+  }
+}
+
+/** How often entries that wait for their time are looked at again. */
+const RETRY_MS = 30_000
+
+async function applyTo(
+  transaction: PublicTransaction,
+  stored: StoredEntry,
+  applied: StoredEntry[]
+): Promise<'applied' | 'known'> {
+  if ((await transaction.apply(stored)) === 'known') return 'known'
+  applied.push(stored)
+  return 'applied'
+}
+
+type Leaves = readonly Uint8Array[] | undefined
+
+function leavesByCommit(batch: Batch): Map<CommitId, Leaves> {
+  return new Map(batch.commits.map(({ commit, leaves }) => [commit.id, leaves]))
+}
+
+/** Checks all that does not depend on what is here: places in commits, hashes of payloads. */
+function checkEvidence(batch: Batch): void {
+  for (const { commit, leaves } of batch.commits) {
+    if (leaves === undefined) continue
+    const isWhole = leaves.length === commit.size && equalBytes(merkleRoot(leaves), commit.root)
+    if (!isWhole) throw badProof('the leaves of a commit do not lead to its root')
+  }
+  const leavesOf = leavesByCommit(batch)
+  for (const { header, cipher, commit, path } of batch.entries) {
+    const place = path ?? pathAmong(leavesOf.get(commit.id), header, commit)
+    if (!provesHeader({ commit, path: place }, header)) throw badProof('an entry has no place in its commit')
+    if (cipher.length !== header.cipherLength || !equalBytes(sha256(cipher), header.cipherHash)) {
+      throw badProof('a payload is not the one its header names')
+    }
+  }
+}
+
+function pathAmong(leaves: Leaves, header: Header, commit: Commit): Uint8Array {
+  if (leaves === undefined) throw badProof('an entry came without its place in its commit')
+  return merklePath(leaves, header.dot.n - commit.first)
+}
+
+function toHeld(entry: BatchEntry, leaves: Leaves, source: BatchSource): HeldEntry {
+  const { header, cipher, commit } = entry
+  const path = entry.path ?? pathAmong(leaves, header, commit)
+  return { header, cipher, commit, path, from: source.instance, feed: source.checkpoint?.feed }
+}
+
+function badProof(problem: string): SyncError {
+  return new SyncError('SYNC_BAD_PROOF', `${problem}; nothing of this batch was kept`)
+}

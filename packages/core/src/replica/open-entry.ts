@@ -1,0 +1,90 @@
+import type { SealingKey } from '@cis-memory/store'
+import type { Opened } from '../conflict/detect.ts'
+import { equalBytes } from '../entry/bytes.ts'
+import { type Header, payloadContext } from '../entry/header.ts'
+import type { Path, PathTokens } from '../entry/path.ts'
+import { decodePayload, openPayload, type Payload, sealPayload } from '../entry/payload.ts'
+import type { KeyId } from '../entry/space-keys.ts'
+import { CoreError } from '../errors.ts'
+import type { Domain } from '../versions.ts'
+import type { StoredEntry } from './stored-entry.ts'
+
+/** A stored entry with what it says, as far as the keys here open it. */
+export interface OpenedEntry extends Opened {
+  readonly stored: StoredEntry
+  readonly payload: Payload | undefined
+}
+
+/** How one domain names and seals. */
+export interface DomainCodec {
+  readonly domain: Domain
+  readonly tokens: PathTokens
+  /** Names the key that {@link seal} uses. */
+  readonly keyId: KeyId
+  seal(payload: Uint8Array, associatedData: Uint8Array, random: Uint8Array): Uint8Array
+  /** @throws {CoreError} `CORE_MALFORMED` */
+  unseal(header: Header, cipher: Uint8Array): Uint8Array
+}
+
+/** The public domain: payloads are sealed by their author under the space's content key. */
+export function publicCodec(tokens: PathTokens, keyId: KeyId, key: SealingKey): DomainCodec {
+  return {
+    domain: 'public',
+    tokens,
+    keyId,
+    seal: (payload, associatedData, random) => sealPayload(key, payload, associatedData, random),
+    unseal: (header, cipher) => {
+      if (header.keyId !== keyId)
+        throw new CoreError('CORE_MALFORMED', 'this payload is sealed with another key')
+      return openPayload(key, cipher, payloadContext(header))
+    }
+  }
+}
+
+/** The private domain: its rows are sealed by the store, so that a payload needs no seal of its own. */
+export function privateCodec(tokens: PathTokens, keyId: KeyId): DomainCodec {
+  return {
+    domain: 'private',
+    tokens,
+    keyId,
+    seal: (payload) => payload,
+    unseal: (_header, cipher) => cipher
+  }
+}
+
+/** Opens an entry. What cannot be opened or contradicts its header has no payload; it is never skipped. */
+export function openEntry(codec: DomainCodec, stored: StoredEntry): OpenedEntry {
+  const { header } = stored
+  const payload = readPayload(codec, stored)
+  return {
+    stored,
+    payload,
+    entryId: header.id,
+    dot: `${header.dot.actor}:${header.dot.n}`,
+    alternatives: payload?.alternatives ?? []
+  }
+}
+
+function readPayload(codec: DomainCodec, stored: StoredEntry): Payload | undefined {
+  const { header, cipher } = stored
+  try {
+    const payload = decodePayload(codec.unseal(header, cipher))
+    return matchesHeader(codec, payload, header) ? payload : undefined
+  } catch (error) {
+    if (error instanceof CoreError) return undefined
+    throw error
+  }
+}
+
+function matchesHeader(codec: DomainCodec, payload: Payload, header: Header): boolean {
+  if (!equalBytes(codec.tokens.of(payload.path), header.path)) return false
+  const [only, ...others] = payload.alternatives
+  if (header.type === 'put') return true
+  const expected = header.type === 'delete' ? 'deleted' : 'document'
+  return others.length === 0 && only?.kind === expected
+}
+
+/** The name of a path, when any of its live versions tells. */
+export function pathName(live: readonly OpenedEntry[]): Path | undefined {
+  return live.find((entry) => entry.payload !== undefined)?.payload?.path
+}

@@ -1,0 +1,265 @@
+import {
+  ACTOR_ID_BYTES,
+  type ActorId,
+  actorFromBytes,
+  actorToBytes,
+  latest,
+  ZERO_TIMESTAMP
+} from '@cis-memory/clock'
+import type { RowStore } from '@cis-memory/store'
+import { equalBytes, NO_BYTES, readUint64 } from '../entry/bytes.ts'
+import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'
+import { type Commit, disagree, provesHeader, signCommit } from '../entry/commit.ts'
+import type { DeviceKey } from '../entry/ed25519.ts'
+import { merkleLeaf, merkleRoot } from '../entry/merkle.ts'
+import { createEpoch, createFork, RECORD_NONCE_BYTES } from '../entry/records.ts'
+import type { SpaceId } from '../entry/space-keys.ts'
+import { CoreError, invariant } from '../errors.ts'
+import { MAX_COMMIT_ENTRIES } from '../limits.ts'
+import type { Runtime } from '../ports/runtime.ts'
+import type { WriterHost } from './group-writer.ts'
+import type { Membership } from './membership.ts'
+import type { DomainCodec } from './open-entry.ts'
+import { PublicTransaction } from './public-transaction.ts'
+import { commitKey, commitRange, feedEnd, headRange, metaKey } from './rows.ts'
+import { type CommitRow, decodeCommitRow, encodeCommitRow } from './signed-row.ts'
+import type { StoredEntry } from './stored-entry.ts'
+import type { ConflictChange } from './transaction.ts'
+
+const OWN_KEY = metaKey('own')
+export const INSTANCE_BYTES = 16
+
+/** What became durable in one batch. */
+export interface DurableChange {
+  readonly entries: readonly StoredEntry[]
+  readonly conflicts: readonly ConflictChange[]
+  /** Actors now known to have written two things under one number. */
+  readonly forks: readonly ActorId[]
+  readonly isLocal: boolean
+}
+
+/** What an open public domain is made of. */
+export interface PublicDomainParts {
+  readonly rows: RowStore
+  readonly codec: DomainCodec
+  readonly membership: Membership
+  readonly key: DeviceKey
+  readonly runtime: Runtime
+  /** Told after each batch, with the lock still held. */
+  readonly onDurable: (change: DurableChange) => void
+}
+
+/** Who this replica writes as, and the name of its numbering. */
+interface Own {
+  readonly instance: Uint8Array
+  readonly actor: ActorId
+}
+
+/**
+ * The public domain's rows with what has to be known of them at all times: heads, numbering, and who we write as.
+ * Counters move only after the batch that uses them is durable; after a batch whose fate is unknown nothing is
+ * written any more until the store is opened again and its rows say what happened.
+ */
+export class PublicDomain implements WriterHost {
+  readonly codec: DomainCodec
+  readonly rows: RowStore
+  readonly space: SpaceId
+  readonly #parts: PublicDomainParts
+  readonly #heads: Map<ActorId, Commit>
+  #own: Own | undefined
+  #lsn: bigint
+  #failure: { readonly cause: unknown } | undefined
+
+  private constructor(
+    parts: PublicDomainParts,
+    heads: Map<ActorId, Commit>,
+    own: Own | undefined,
+    lsn: bigint
+  ) {
+    this.#parts = parts
+    this.codec = parts.codec
+    this.rows = parts.rows
+    this.space = parts.membership.space
+    this.#heads = heads
+    this.#own = own
+    this.#lsn = lsn
+  }
+
+  /** Reads what has to be known: as many rows as there are actors, never the entries. */
+  static async open(parts: PublicDomainParts): Promise<PublicDomain> {
+    const heads = new Map<ActorId, Commit>()
+    for await (const row of parts.rows.range(headRange())) {
+      const { commit } = decodeCommitRow(row.value)
+      heads.set(commit.actor, commit)
+    }
+    let lsn = 0n
+    for await (const key of parts.rows.keys(feedEnd())) lsn = readUint64(key, 1)
+    return new PublicDomain(parts, heads, await readOwn(parts.rows), lsn)
+  }
+
+  /** Whether it has ever written as somebody. */
+  get hasActor(): boolean {
+    return this.#own !== undefined
+  }
+
+  get actor(): ActorId {
+    invariant(this.#own !== undefined, 'an epoch is started before the first write')
+    return this.#own.actor
+  }
+
+  get instance(): Uint8Array {
+    invariant(this.#own !== undefined, 'an epoch is started before the first sync')
+    return this.#own.instance
+  }
+
+  get nextNumber(): number {
+    return (this.#heads.get(this.actor)?.last ?? 0) + 1
+  }
+
+  /** The number of the last change that is durable: readers of the feed stop there. */
+  get lsn(): bigint {
+    return this.#lsn
+  }
+
+  headOf(actor: ActorId): Commit | undefined {
+    return this.#heads.get(actor)
+  }
+
+  isRetired(actor: ActorId): boolean {
+    const epoch = this.#parts.membership.epochOf(actor)
+    return epoch === undefined || this.#parts.membership.hasSuccessor(actor)
+  }
+
+  begin(from: Uint8Array = NO_BYTES): PublicTransaction {
+    if (this.#failure !== undefined) {
+      throw new CoreError(
+        'CORE_CLOSED',
+        'an earlier write failed, and whether it is on disk is unknown; close this store and open it again',
+        this.#failure
+      )
+    }
+    return new PublicTransaction(this.rows, this.codec, this.#lsn, from)
+  }
+
+  /** Signs what was written and makes it durable. */
+  async commit(transaction: PublicTransaction, entries: readonly StoredEntry[]): Promise<void> {
+    const leaves = entries.map((entry) => merkleLeaf(entry.header.digest))
+    const commit = signCommit(this.#parts.key, {
+      space: this.space,
+      actor: this.actor,
+      first: this.nextNumber,
+      size: entries.length,
+      root: merkleRoot(leaves),
+      previous: this.#heads.get(this.actor)?.id,
+      hlc: entries.reduce((max, entry) => latest(max, entry.hlc), ZERO_TIMESTAMP)
+    })
+    transaction.put(commitKey(commit), encodeCommitRow({ commit, leaves }))
+    transaction.raiseHead(commit)
+    await this.write(transaction, entries)
+  }
+
+  /**
+   * Makes a transaction durable, and only then lets its numbers count.
+   *
+   * @returns how many paths became contested, or contested by other versions than before
+   */
+  async write(transaction: PublicTransaction, entries: readonly StoredEntry[]): Promise<number> {
+    const { changes, conflicts } = await transaction.finish(this.#parts.runtime.now())
+    try {
+      await this.rows.write(changes)
+    } catch (cause) {
+      this.#failure = { cause }
+      throw cause
+    }
+    this.#lsn = transaction.lsn
+    for (const [actor, head] of transaction.heads) this.#heads.set(actor, head)
+    for (const record of transaction.records) this.#parts.membership.add(record)
+    const forks = transaction.records.flatMap((record) => (record.kind === 'fork' ? [record.actor] : []))
+    this.#parts.onDurable({ entries, conflicts, forks, isLocal: transaction.isLocal })
+    return conflicts.filter((change) => change.id !== undefined).length
+  }
+
+  /**
+   * Goes on as a new actor under a new store instance: whatever another copy of this store has written or will
+   * write cannot share a dot with what is written from here on.
+   */
+  async startEpoch(): Promise<void> {
+    const { key, runtime, membership } = this.#parts
+    const before = this.#own?.actor
+    const epoch = (before === undefined ? 0 : (membership.epochOf(before)?.epoch ?? 0)) + 1
+    const record = createEpoch(key, this.space, epoch, runtime.random(RECORD_NONCE_BYTES), before)
+    const own = { instance: runtime.random(INSTANCE_BYTES), actor: record.actor }
+    const transaction = this.begin()
+    transaction.addRecord(record)
+    transaction.put(OWN_KEY, encodeCbor([own.instance, actorToBytes(own.actor)]))
+    await this.write(transaction, [])
+    this.#own = own
+  }
+
+  /** The proof of an entry that is here. */
+  async proofOf(entry: StoredEntry): Promise<CommitRow> {
+    const { actor, n } = entry.dot
+    const leaf = merkleLeaf(entry.header.digest)
+    for await (const row of this.rows.range(commitRange(actor, n - MAX_COMMIT_ENTRIES + 1, n))) {
+      const found = decodeCommitRow(row.value)
+      const isProof =
+        entry.proofPath === undefined
+          ? found.leaves?.some((other) => equalBytes(other, leaf))
+          : provesHeader({ commit: found.commit, path: entry.proofPath }, entry.header)
+      if (isProof) return found
+    }
+    throw new CoreError('CORE_MALFORMED', 'the commit of a stored entry is not in the store')
+  }
+
+  /**
+   * Takes a verified commit into a transaction: as evidence for entries, as its actor's head, and, when it
+   * contradicts one that is here, as proof of a fork.
+   */
+  async addCommit(
+    transaction: PublicTransaction,
+    { commit, leaves }: CommitRow,
+    isEvidence: boolean
+  ): Promise<void> {
+    const head = transaction.heads.get(commit.actor) ?? this.#heads.get(commit.actor)
+    if (head === undefined || commit.last > head.last) transaction.raiseHead(commit)
+    if (head !== undefined && commit.first <= head.last) await this.#noticeFork(transaction, commit, head)
+    const key = commitKey(commit)
+    if (!isEvidence) return
+    const row = await transaction.get(key)
+    const known = row === undefined ? undefined : decodeCommitRow(row)
+    if (
+      known === undefined ||
+      (known.commit.id === commit.id && known.leaves === undefined && leaves !== undefined)
+    ) {
+      transaction.put(key, encodeCommitRow({ commit, leaves }))
+    }
+  }
+
+  /** Commits here that share a number with one. */
+  async *commitsAt(commit: Commit): AsyncIterableIterator<Commit> {
+    const range = commitRange(commit.actor, commit.first - MAX_COMMIT_ENTRIES + 1, commit.last)
+    for await (const row of this.rows.range(range)) {
+      const known = decodeCommitRow(row.value).commit
+      if (known.last >= commit.first) yield known
+    }
+  }
+
+  async #noticeFork(transaction: PublicTransaction, commit: Commit, head: Commit): Promise<void> {
+    const { membership } = this.#parts
+    const isKnown =
+      membership.isForked(commit.actor) ||
+      transaction.records.some((record) => record.kind === 'fork' && record.actor === commit.actor)
+    if (isKnown) return
+    const rivals = [head]
+    for await (const known of this.commitsAt(commit)) rivals.push(known)
+    const rival = rivals.find((other) => disagree(commit, other))
+    if (rival !== undefined) transaction.addRecord(createFork(commit, rival))
+  }
+}
+
+async function readOwn(rows: RowStore): Promise<Own | undefined> {
+  const row = await rows.get(OWN_KEY)
+  if (row === undefined) return undefined
+  const fields = Fields.ofArray(decodeCbor(row), 'the row of the own actor', 2)
+  return { instance: fields.bytes(0, INSTANCE_BYTES), actor: actorFromBytes(fields.bytes(1, ACTOR_ID_BYTES)) }
+}

@@ -1,0 +1,77 @@
+import type { ActorId } from '@cis-memory/clock'
+import type { RowReader } from '@cis-memory/store'
+import type { Commit } from '../entry/commit.ts'
+import type { SystemRecord } from '../entry/records.ts'
+import { encodeFeedRow } from './feed-row.ts'
+import type { DomainCodec } from './open-entry.ts'
+import { feedKey, headKey, recordKey } from './rows.ts'
+import { encodeCommitRow, encodeRecordRow } from './signed-row.ts'
+import type { StoredEntry } from './stored-entry.ts'
+import { Transaction } from './transaction.ts'
+
+/** Numbers what a transaction adds to the feed. The numbers count only once the transaction is durable. */
+class FeedCursor {
+  lsn: bigint
+  from: Uint8Array
+
+  constructor(lsn: bigint, from: Uint8Array) {
+    this.lsn = lsn
+    this.from = from
+  }
+
+  nextLsn(): bigint {
+    this.lsn += 1n
+    return this.lsn
+  }
+
+  entryRow(entry: StoredEntry): Uint8Array {
+    return encodeFeedRow({ kind: 'entry', path: entry.header.path, id: entry.header.id, from: this.from })
+  }
+}
+
+/** A transaction of the public domain: entries as everywhere, and system records and heads with them. */
+export class PublicTransaction extends Transaction {
+  readonly #cursor: FeedCursor
+  /** Whether it was begun for local writes rather than for what a peer sent. */
+  readonly isLocal: boolean
+  /** Heads that this transaction raises. */
+  readonly heads: Map<ActorId, Commit> = new Map()
+  /** Records that this transaction adds. */
+  readonly records: SystemRecord[] = []
+
+  /** @param from the store instance the changes come from; empty for local writes */
+  constructor(rows: RowReader, codec: DomainCodec, lsn: bigint, from: Uint8Array) {
+    const cursor = new FeedCursor(lsn, from)
+    super(rows, codec, cursor)
+    this.#cursor = cursor
+    this.isLocal = from.length === 0
+  }
+
+  /** Applies what came from somebody else than the rest of the transaction. */
+  async receivedFrom<T>(from: Uint8Array, apply: () => Promise<T>): Promise<T> {
+    const usual = this.#cursor.from
+    this.#cursor.from = from
+    try {
+      return await apply()
+    } finally {
+      this.#cursor.from = usual
+    }
+  }
+
+  /** The last number given. */
+  get lsn(): bigint {
+    return this.#cursor.lsn
+  }
+
+  addRecord(record: SystemRecord): void {
+    this.records.push(record)
+    this.put(recordKey(record.id), encodeRecordRow(record))
+    const row = encodeFeedRow({ kind: 'record', id: record.id, from: this.#cursor.from })
+    this.put(feedKey(this.#cursor.nextLsn()), row)
+  }
+
+  raiseHead(commit: Commit): void {
+    this.heads.set(commit.actor, commit)
+    this.put(headKey(commit.actor), encodeCommitRow({ commit, leaves: undefined }))
+  }
+}

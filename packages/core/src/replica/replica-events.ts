@@ -1,0 +1,11 @@
+import type { Conflict, Domain, EntryId } from '../versions.ts'
+
+/** What a replica tells its handles. Each handle passes on what lies in its scope. */
+export interface ReplicaEvents {
+  'entry:committed': CustomEvent<{ domain: Domain; path: string; entryId: EntryId }>
+  'entry:received': CustomEvent<{ domain: Domain; path: string; entryId: EntryId }>
+  'conflict:found': CustomEvent<Conflict>
+  'conflict:settled': CustomEvent<{ path: string }>
+  'fork:found': CustomEvent<{ actor: string }>
+  'epoch:started': CustomEvent<{ reason: string }>
+}

@@ -1,0 +1,352 @@
+import type { Store } from '@cis-memory/store'
+import { TypedEventEmitter } from 'main-event'
+import { fromHex } from '../entry/bytes.ts'
+import { decodeCbor } from '../entry/cbor.ts'
+import { type Commit, disagree } from '../entry/commit.ts'
+import type { DeviceId, DeviceKey } from '../entry/ed25519.ts'
+import { PathTokens, ROOT } from '../entry/path.ts'
+import type { SystemRecord } from '../entry/records.ts'
+import { deriveSpaceKeys, type KeyId, type SpaceId, type SpaceKeys } from '../entry/space-keys.ts'
+import { CoreError } from '../errors.ts'
+import type { Runtime } from '../ports/runtime.ts'
+import type { Batch } from '../sync/batch.ts'
+import type { FeedPage, FeedQuery, IngestReport, IngestSource, SyncReplica } from '../sync/sync-replica.ts'
+import type { Domain } from '../versions.ts'
+import { Feed } from './feed.ts'
+import { GroupWriter, type Plan, type WrittenEntry } from './group-writer.ts'
+import { HeldEntries } from './held.ts'
+import { deviceIdentity, privatePathKey, type SpaceIdentity, spaceIdentity } from './identity.ts'
+import { Ingest } from './ingest.ts'
+import { Membership } from './membership.ts'
+import { openEntry, privateCodec, publicCodec } from './open-entry.ts'
+import { PrivateDomain } from './private-domain.ts'
+import { type DurableChange, PublicDomain } from './public-domain.ts'
+import type { ReplicaEvents } from './replica-events.ts'
+import { checkpointKey, conflictIdKey, recordRange } from './rows.ts'
+import { SerialQueue } from './serial-queue.ts'
+import { decodeRecordRow } from './signed-row.ts'
+import type { StoredEntry } from './stored-entry.ts'
+import { type Directory, DomainView } from './view.ts'
+
+/** Private payloads are sealed with their rows; their headers name no key. */
+const NO_KEY_ID = '0'.repeat(32) as KeyId
+
+const CONFLICT_ID = /^[a-z2-7]{12}$/
+
+export interface ReplicaOptions {
+  /** Opened and closed by the caller. */
+  readonly store: Store
+  readonly runtime: Runtime
+  /** `per-open` takes a new actor each time: for machines that are snapshotted whole. @default 'when-in-doubt' */
+  readonly epoch?: 'when-in-doubt' | 'per-open'
+}
+
+/**
+ * One durable copy of a space's memory that writes. It owns the rules; handles (`Memory`) and sync sessions are views
+ * of it.
+ */
+export class Replica implements Directory, SyncReplica {
+  readonly key: DeviceKey
+  readonly spaceName: string
+  readonly membership: Membership
+  readonly events: TypedEventEmitter<ReplicaEvents> = new TypedEventEmitter()
+  readonly runtime: Runtime
+  readonly #store: Store
+  readonly #identity: SpaceIdentity
+  readonly #keys: SpaceKeys
+  readonly #public: PublicDomain
+  readonly #private: PrivateDomain
+  readonly #held: HeldEntries
+  readonly #feed: Feed
+  readonly #ingest: Ingest
+  readonly #writers: Readonly<Record<Domain, GroupWriter>>
+  readonly #queue: SerialQueue
+  #isClosed = false
+
+  private constructor(
+    options: ReplicaOptions,
+    parts: {
+      readonly key: DeviceKey
+      readonly identity: SpaceIdentity
+      readonly keys: SpaceKeys
+      readonly membership: Membership
+      readonly public: PublicDomain
+      readonly private: PrivateDomain
+      readonly held: HeldEntries
+      readonly queue: SerialQueue
+    }
+  ) {
+    const { runtime } = options
+    this.#store = options.store
+    this.runtime = runtime
+    this.key = parts.key
+    this.#identity = parts.identity
+    this.spaceName = parts.identity.genesis.name
+    this.#keys = parts.keys
+    this.membership = parts.membership
+    this.#public = parts.public
+    this.#private = parts.private
+    this.#held = parts.held
+    this.#queue = parts.queue
+    this.#feed = new Feed(parts.public, parts.membership)
+    this.#ingest = new Ingest(parts.public, parts.membership, parts.held, parts.queue, runtime)
+    this.#writers = {
+      public: new GroupWriter(parts.public, parts.queue, runtime),
+      private: new GroupWriter(parts.private, parts.queue, runtime)
+    }
+  }
+
+  /**
+   * Opens the replica in a store that belongs to a space.
+   *
+   * @throws {CoreError} `CORE_NO_SPACE` before a space was created or joined
+   */
+  static async open(options: ReplicaOptions): Promise<Replica> {
+    const { store, runtime } = options
+    const identity = await spaceIdentity(store)
+    if (identity === undefined) {
+      throw new CoreError('CORE_NO_SPACE', 'this store belongs to no space yet; create one or join one first')
+    }
+    const key = await deviceIdentity(store, runtime)
+    const keys = deriveSpaceKeys(identity.secret, fromHex(identity.genesis.space))
+    const rows = store.partition('public')
+    const membership = new Membership(identity.genesis)
+    for await (const row of rows.range(recordRange())) membership.add(decodeRecordRow(row.value))
+    const queue = new SerialQueue()
+    let replica: Replica | undefined
+    const publicDomain = await PublicDomain.open({
+      rows,
+      codec: publicCodec(keys.tokens, keys.contentKeyId, keys.contentKey),
+      membership,
+      key,
+      runtime,
+      onDurable: (change) => {
+        if (replica !== undefined) replica.#announce(change)
+      }
+    })
+    const privateTokens = new PathTokens(await privatePathKey(store, runtime))
+    const privateDomain = await PrivateDomain.open(
+      store.partition('private'),
+      privateCodec(privateTokens, NO_KEY_ID),
+      membership.space,
+      runtime
+    )
+    const held = new HeldEntries(rows)
+    await held.open()
+    const parts = {
+      key,
+      identity,
+      keys,
+      membership,
+      public: publicDomain,
+      private: privateDomain,
+      held,
+      queue
+    }
+    replica = new Replica(options, parts)
+    const isContinued = publicDomain.hasActor && store.continuity === 'kept' && options.epoch !== 'per-open'
+    if (!isContinued) await replica.#startEpoch()
+    if (held.size > 0) await replica.#ingest.retry()
+    return replica
+  }
+
+  get device(): DeviceId {
+    return this.key.id
+  }
+
+  get space(): SpaceId {
+    return this.membership.space
+  }
+
+  get actor(): Commit['actor'] {
+    return this.#public.actor
+  }
+
+  get instance(): Uint8Array {
+    return this.#public.instance
+  }
+
+  get tip(): bigint {
+    return this.#public.lsn
+  }
+
+  get handshakeKey(): Uint8Array {
+    return this.#keys.handshakeKey
+  }
+
+  /** The gossip topic of the space. */
+  get topic(): string {
+    return this.#keys.topic
+  }
+
+  /** Entries that wait for a proof, a member or their time. */
+  get pendingCount(): number {
+    return this.#held.size
+  }
+
+  /** What a new member is given over an encrypted line. */
+  exportSpace(): SpaceIdentity {
+    return this.#identity
+  }
+
+  /** The rows of this store alone: invitations and the like. */
+  get localRows(): ReturnType<Store['partition']> {
+    return this.#store.partition('local')
+  }
+
+  /** A domain as it is now. */
+  view(domain: Domain): DomainView {
+    const host = domain === 'public' ? this.#public : this.#private
+    return new DomainView(host.codec, host.rows, this, () => this.runtime.now())
+  }
+
+  /** κ of the path that a conflict id stands for or has stood for. */
+  async pathOfConflict(id: string): Promise<Uint8Array | undefined> {
+    return CONFLICT_ID.test(id) ? this.#public.rows.get(conflictIdKey(id)) : undefined
+  }
+
+  /** Both domains at this moment. Close both. */
+  snapshotViews(): Record<Domain, DomainView> & { close(): Promise<void> } {
+    const publicRows = this.#public.rows.snapshot()
+    const privateRows = this.#private.rows.snapshot()
+    const now = this.runtime.now()
+    return {
+      public: new DomainView(this.#public.codec, publicRows, this, () => now),
+      private: new DomainView(this.#private.codec, privateRows, this, () => now),
+      close: async () => {
+        await publicRows.close()
+        await privateRows.close()
+      }
+    }
+  }
+
+  /** Writes what a plan decides in one durable commit. */
+  async write(domain: Domain, plan: Plan, maxEntries?: number): Promise<readonly WrittenEntry[]> {
+    this.#checkOpen()
+    const written = await this.#writers[domain].write(plan, maxEntries)
+    if (domain === 'private') {
+      for (const { path, entryId } of written) this.#emitEntry('entry:committed', domain, path, entryId)
+    }
+    return written
+  }
+
+  authorOf(entry: StoredEntry): { device: DeviceId; name: string } {
+    const device = this.membership.deviceOf(entry.dot.actor) ?? this.device
+    const name = this.membership.member(device)?.name
+    return { device, name: name === undefined || name === '' ? device.slice(0, 8) : name }
+  }
+
+  random(length: number): Uint8Array {
+    return this.runtime.random(length)
+  }
+
+  isMember(device: DeviceId): boolean {
+    return this.membership.isMember(device)
+  }
+
+  async credentials(): Promise<readonly SystemRecord[]> {
+    return this.membership.credentialsOf(this.device, this.actor)
+  }
+
+  async headOf(actor: Commit['actor']): Promise<Commit | undefined> {
+    return this.#public.headOf(actor)
+  }
+
+  async recogniseHead(commit: Commit): Promise<void> {
+    await this.#queue.run(async () => {
+      if (commit.actor !== this.actor) return
+      const own = this.#public.headOf(this.actor)
+      const isOurs = own !== undefined && commit.last <= own.last && !(await this.#contradicts(commit))
+      if (isOurs) return
+      const transaction = this.#public.begin()
+      await this.#public.addCommit(transaction, { commit, leaves: undefined }, false)
+      await this.#public.write(transaction, [])
+      await this.#startEpoch()
+      this.#emit('epoch:started', { reason: 'a peer proved a write of this device that is not here' })
+    })
+  }
+
+  async checkpoint(feed: Uint8Array, scope: Uint8Array): Promise<bigint> {
+    const row = await this.#public.rows.get(checkpointKey(feed, scope))
+    return row === undefined ? 0n : BigInt(decodeCbor(row) as number | bigint)
+  }
+
+  readFeed(query: FeedQuery): Promise<FeedPage> {
+    return this.#feed.page(query)
+  }
+
+  readPaths(paths: readonly Uint8Array[], shared: readonly Uint8Array[]): Promise<Batch> {
+    return this.#feed.paths(paths, shared)
+  }
+
+  ingest(batch: Batch, source: IngestSource): Promise<IngestReport> {
+    this.#checkOpen()
+    return this.#ingest.batch(batch, source)
+  }
+
+  /** Adds a record this device signed: a new member. */
+  async addRecord(record: SystemRecord): Promise<void> {
+    await this.#queue.run(async () => {
+      if (this.membership.has(record.id)) return
+      const transaction = this.#public.begin()
+      transaction.addRecord(record)
+      await this.#public.write(transaction, [])
+    })
+  }
+
+  /** Waits for the writes in flight. The store is the caller's to close. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#ingest.stop()
+    await this.#queue.drained()
+  }
+
+  async #startEpoch(): Promise<void> {
+    await this.#public.startEpoch()
+    this.#private.startEpoch(this.runtime)
+  }
+
+  async #contradicts(commit: Commit): Promise<boolean> {
+    for await (const known of this.#public.commitsAt(commit)) if (disagree(known, commit)) return true
+    return false
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new CoreError('CORE_CLOSED', 'this memory is closed; open it again')
+  }
+
+  #announce(change: DurableChange): void {
+    const type = change.isLocal ? 'entry:committed' : 'entry:received'
+    for (const entry of change.entries) {
+      const path = openEntry(this.#public.codec, entry).payload?.path
+      if (path !== undefined) this.#emitEntry(type, 'public', path, entry.header.id)
+    }
+    for (const actor of change.forks) this.#emit('fork:found', { actor })
+    if (change.conflicts.length > 0) void this.#announceConflicts(change)
+  }
+
+  async #announceConflicts(change: DurableChange): Promise<void> {
+    const view = this.view('public')
+    for (const { token, id } of change.conflicts) {
+      const conflict = await view.conflictAt(token)
+      if (conflict !== undefined && conflict.id === id) this.#emit('conflict:found', conflict)
+      if (id === undefined && conflict === undefined) {
+        const path = (await view.liveAt(token)).find((entry) => entry.payload !== undefined)?.payload?.path
+        this.#emit('conflict:settled', { path: path ?? ROOT })
+      }
+    }
+  }
+
+  #emitEntry(
+    type: 'entry:committed' | 'entry:received',
+    domain: Domain,
+    path: string,
+    entryId: StoredEntry['header']['id']
+  ): void {
+    this.#emit(type, { domain, path, entryId })
+  }
+
+  #emit<K extends keyof ReplicaEvents>(type: K, detail: ReplicaEvents[K]['detail']): void {
+    this.events.dispatchEvent(new CustomEvent(type, { detail }))
+  }
+}

@@ -1,0 +1,102 @@
+/*
+ * Rows of a replica. Keys are tokens, numbers and hashes, never names; the store seals every value.
+ *
+ * public partition, which sync may read:
+ *   E κ                         the live entries of a path, all in one row
+ *   Y depth κ hlc8 id16         an entry that was replaced: the history of a path is one range
+ *   O actor16 first8 commit16   a commit, its signature and, when known, the leaves of its tree
+ *   A actor16                   the latest commit proven of an actor
+ *   L lsn8                      the change feed: what was applied, in order, and where it came from
+ *   F κ                         a contested path: its conflict id and when it was noticed
+ *   K conflictId                the path a conflict id stood for, so that a stale one is known as such
+ *   S record16                  a system record
+ *   C feed16 scopeκ             how far a peer's feed has been read
+ *   Q seq8 id16                 an entry held until it can be judged
+ *   M name                      instance and actor of this replica
+ *
+ * private partition: E, Y and M alone.
+ * local partition, which belongs to this store: identity, space secret, invitations.
+ */
+import { type ActorId, actorToBytes } from '@cis-memory/clock'
+import type { RowRange } from '@cis-memory/store'
+import { concat, fromHex, uint64Bytes } from '../entry/bytes.ts'
+import type { Commit } from '../entry/commit.ts'
+import type { Header } from '../entry/header.ts'
+import { TOKEN_BYTES } from '../entry/path.ts'
+
+const LAST_UINT64 = (1n << 64n) - 1n
+
+function kind(letter: string): Uint8Array {
+  return Uint8Array.of(letter.charCodeAt(0))
+}
+
+/** All keys that start with a prefix. */
+export function prefixRange(prefix: Uint8Array): RowRange {
+  const lt = prefix.slice()
+  for (let at = lt.length - 1; at >= 0; at--) {
+    if (lt[at] !== 0xff) {
+      lt[at] = (lt[at] as number) + 1
+      return { gte: prefix, lt: lt.subarray(0, at + 1) }
+    }
+  }
+  throw new RangeError('no key comes after a prefix of 0xff bytes')
+}
+
+const LIVE = kind('E')
+const HISTORY = kind('Y')
+const COMMIT = kind('O')
+const HEAD = kind('A')
+const FEED = kind('L')
+const CONTESTED = kind('F')
+const CONFLICT_ID = kind('K')
+const RECORD = kind('S')
+const CHECKPOINT = kind('C')
+const HELD = kind('Q')
+const META = kind('M')
+
+export const liveKey = (path: Uint8Array): Uint8Array => concat(LIVE, path)
+export const liveRange = (scope: Uint8Array): RowRange => prefixRange(concat(LIVE, scope))
+/** κ of a live or contested row. */
+export const pathOfKey = (key: Uint8Array): Uint8Array => key.subarray(1)
+
+export const historyKey = (header: Header): Uint8Array =>
+  concat(historyPrefix(header.path), uint64Bytes(header.hlc), fromHex(header.id))
+export const historyRange = (path: Uint8Array): RowRange => prefixRange(historyPrefix(path))
+const historyPrefix = (path: Uint8Array): Uint8Array =>
+  concat(HISTORY, Uint8Array.of(path.length / TOKEN_BYTES), path)
+
+const commitPrefix = (actor: ActorId, first: number): Uint8Array =>
+  concat(COMMIT, actorToBytes(actor), uint64Bytes(first))
+/** Named by its id too: the commits of a fork share their numbers, and both are evidence. */
+export const commitKey = (commit: Commit): Uint8Array =>
+  concat(commitPrefix(commit.actor, commit.first), fromHex(commit.id))
+/** Commits of an actor whose first number is from `from` to `to`. */
+export const commitRange = (actor: ActorId, from: number, to: number): RowRange => ({
+  gte: commitPrefix(actor, Math.max(from, 1)),
+  lt: commitPrefix(actor, to + 1)
+})
+
+export const headKey = (actor: ActorId): Uint8Array => concat(HEAD, actorToBytes(actor))
+export const headRange = (): RowRange => prefixRange(HEAD)
+
+export const feedKey = (lsn: bigint): Uint8Array => concat(FEED, uint64Bytes(lsn))
+/** The feed after a number. */
+export const feedRange = (after: bigint): RowRange => ({ gte: feedKey(after + 1n), lt: feedKey(LAST_UINT64) })
+export const feedEnd = (): RowRange => ({ ...feedRange(0n), reverse: true, limit: 1 })
+
+export const contestedKey = (path: Uint8Array): Uint8Array => concat(CONTESTED, path)
+export const contestedRange = (scope: Uint8Array): RowRange => prefixRange(concat(CONTESTED, scope))
+export const conflictIdKey = (id: string): Uint8Array => concat(CONFLICT_ID, Buffer.from(id))
+
+export const recordKey = (id: string): Uint8Array => concat(RECORD, fromHex(id))
+export const recordRange = (): RowRange => prefixRange(RECORD)
+
+export const checkpointKey = (feed: Uint8Array, scope: Uint8Array): Uint8Array =>
+  concat(CHECKPOINT, feed, scope)
+export const checkpointRange = (feed: Uint8Array): RowRange => prefixRange(concat(CHECKPOINT, feed))
+
+export const heldKey = (sequence: bigint, id: string): Uint8Array =>
+  concat(HELD, uint64Bytes(sequence), fromHex(id))
+export const heldRange = (): RowRange => prefixRange(HELD)
+
+export const metaKey = (name: string): Uint8Array => concat(META, Buffer.from(name))

@@ -1,0 +1,15 @@
+/** Runs jobs one after the other, in the order they came. A failed job does not stop the next. */
+export class SerialQueue {
+  #last: Promise<unknown> = Promise.resolve()
+
+  run<T>(job: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(job)
+    this.#last = result.catch(() => undefined)
+    return result
+  }
+
+  /** Resolves when everything given so far has run. */
+  async drained(): Promise<void> {
+    await this.#last
+  }
+}

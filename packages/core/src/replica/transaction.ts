@@ -1,0 +1,154 @@
+import { compareByTime, covers } from '@cis-memory/clock'
+import type { RowChange, RowReader } from '@cis-memory/store'
+import { conflictId, conflictKind } from '../conflict/detect.ts'
+import { toHex } from '../entry/bytes.ts'
+import { decodeContestedRow, encodeContestedRow } from './contested-row.ts'
+import { type DomainCodec, type OpenedEntry, openEntry } from './open-entry.ts'
+import { conflictIdKey, contestedKey, feedKey, historyKey, liveKey } from './rows.ts'
+import {
+  decodeLiveRow,
+  encodeHistoryRow,
+  encodeLiveRow,
+  type StoredEntry,
+  storedEntry
+} from './stored-entry.ts'
+
+/** What applying an entry did: it is live now, it was replaced before it came, or it was here. */
+export type Applied = 'live' | 'replaced' | 'known'
+
+/** A path whose conflict began, changed or ended in a transaction. */
+export interface ConflictChange {
+  readonly token: Uint8Array
+  /** The conflict's id now, or `undefined` when it is settled. */
+  readonly id: string | undefined
+}
+
+/** How a domain feeds its changes to peers; the private domain does not. */
+export interface FeedWriter {
+  /** The next log sequence number. */
+  nextLsn(): bigint
+  /** The row that tells readers of the feed where an entry is and where it came from. */
+  entryRow(entry: StoredEntry): Uint8Array
+}
+
+interface PathState {
+  readonly token: Uint8Array
+  live: OpenedEntry[]
+  isChanged: boolean
+}
+
+/**
+ * Changes that become durable together. It reads through what it has changed, so that two writes of one path in one
+ * commit see each other. Applying an entry is the same for local writes and for what peers send.
+ */
+export class Transaction {
+  readonly #rows: RowReader
+  readonly #codec: DomainCodec
+  readonly #feed: FeedWriter | undefined
+  readonly #paths = new Map<string, PathState>()
+  readonly #changes = new Map<string, RowChange>()
+
+  constructor(rows: RowReader, codec: DomainCodec, feed: FeedWriter | undefined) {
+    this.#rows = rows
+    this.#codec = codec
+    this.#feed = feed
+  }
+
+  /** The live entries at κ as this transaction leaves them, earliest first. */
+  async live(token: Uint8Array): Promise<readonly OpenedEntry[]> {
+    return (await this.#state(token)).live
+  }
+
+  /**
+   * Applies an entry by the sibling rules: unless a live one covers it, it becomes live, and those it covers move to
+   * history. Nothing is ever dropped here.
+   */
+  async apply(entry: StoredEntry): Promise<Applied> {
+    const state = await this.#state(entry.header.path)
+    if (state.live.some((other) => other.entryId === entry.id)) return 'known'
+    const atHistory = historyKey(entry.header)
+    const wasReplaced = (await this.get(atHistory)) !== undefined
+    if (state.live.some((other) => covers(other.stored, entry))) {
+      if (wasReplaced) return 'known'
+      this.put(atHistory, encodeHistoryRow({ ...entry, lsn: 0n }))
+      return 'replaced'
+    }
+    if (wasReplaced) this.delete(atHistory)
+    const numbered = this.#number(entry)
+    const stays = state.live.filter((other) => !covers(entry, other.stored))
+    for (const gone of state.live.filter((other) => covers(entry, other.stored))) this.#toHistory(gone.stored)
+    state.live = [...stays, openEntry(this.#codec, numbered)].sort((a, b) =>
+      compareByTime(a.stored, b.stored)
+    )
+    state.isChanged = true
+    return 'live'
+  }
+
+  /** A row as this transaction leaves it. */
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    const change = this.#changes.get(toHex(key))
+    if (change === undefined) return this.#rows.get(key)
+    return change.type === 'put' ? change.value : undefined
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#changes.set(toHex(key), { type: 'put', key, value })
+  }
+
+  delete(key: Uint8Array): void {
+    this.#changes.set(toHex(key), { type: 'delete', key })
+  }
+
+  /** Writes the live rows and the conflict index of every changed path, and gives all changes. */
+  async finish(
+    now: number
+  ): Promise<{ changes: readonly RowChange[]; conflicts: readonly ConflictChange[] }> {
+    const conflicts: ConflictChange[] = []
+    for (const state of this.#paths.values()) {
+      if (!state.isChanged) continue
+      this.put(liveKey(state.token), encodeLiveRow(state.live.map((entry) => entry.stored)))
+      const change = await this.#indexConflict(state, now)
+      if (change !== undefined) conflicts.push(change)
+    }
+    return { changes: [...this.#changes.values()], conflicts }
+  }
+
+  async #indexConflict(state: PathState, now: number): Promise<ConflictChange | undefined> {
+    const key = contestedKey(state.token)
+    const row = await this.#rows.get(key)
+    const before = row === undefined ? undefined : decodeContestedRow(row)
+    const isContested = conflictKind(state.live) !== undefined
+    const id = isContested ? conflictId(state.token, state.live) : undefined
+    if (id === before?.id) return undefined
+    if (id === undefined) {
+      this.delete(key)
+    } else {
+      this.put(key, encodeContestedRow({ id, detectedAt: before?.detectedAt ?? now }))
+      this.put(conflictIdKey(id), state.token)
+    }
+    return { token: state.token, id }
+  }
+
+  async #state(token: Uint8Array): Promise<PathState> {
+    const name = toHex(token)
+    const known = this.#paths.get(name)
+    if (known !== undefined) return known
+    const row = await this.#rows.get(liveKey(token))
+    const entries = row === undefined ? [] : decodeLiveRow(row)
+    const state = { token, live: entries.map((entry) => openEntry(this.#codec, entry)), isChanged: false }
+    this.#paths.set(name, state)
+    return state
+  }
+
+  #number(entry: StoredEntry): StoredEntry {
+    if (this.#feed === undefined) return entry
+    const numbered = storedEntry(entry.header, entry.cipher, entry.proofPath, this.#feed.nextLsn())
+    this.put(feedKey(numbered.lsn), this.#feed.entryRow(numbered))
+    return numbered
+  }
+
+  #toHistory(entry: StoredEntry): void {
+    if (entry.lsn > 0n) this.delete(feedKey(entry.lsn))
+    this.put(historyKey(entry.header), encodeHistoryRow({ ...entry, lsn: 0n }))
+  }
+}

@@ -1,0 +1,99 @@
+import MiniSearch from 'minisearch'
+import { isWithin, type Path, ROOT, segmentsOf } from '../entry/path.ts'
+import type { Replica } from '../replica/replica.ts'
+import type { Domain, MemoryItem, Read } from '../versions.ts'
+import { searchableText, tokenize } from './tokenize.ts'
+
+interface Indexed {
+  readonly id: string
+  readonly name: string
+  readonly labels: string
+  readonly text: string
+}
+
+/** What a query found, before the scope's owner reads it. */
+export interface Match {
+  readonly domain: Domain
+  readonly path: Path
+  readonly score: number
+}
+
+const FIELDS = ['name', 'labels', 'text']
+
+/**
+ * A keyword index of a replica in memory, built on first use and kept up to date by events. It is one for all
+ * scopes; every query names the scope it may find in.
+ */
+export class SearchIndex {
+  readonly #replica: Replica
+  readonly #index: MiniSearch<Indexed>
+  readonly #stale = new Set<string>()
+  #building: Promise<void> | undefined
+
+  constructor(replica: Replica) {
+    this.#replica = replica
+    this.#index = new MiniSearch<Indexed>({
+      fields: FIELDS,
+      tokenize,
+      processTerm: (term) => term,
+      searchOptions: { boost: { name: 3, labels: 2 }, prefix: true, fuzzy: 0.15, combineWith: 'AND' }
+    })
+  }
+
+  /** The memories in a scope that fit a query, best first. */
+  async find(query: string, scope: Path, domains: readonly Domain[]): Promise<Match[]> {
+    this.#building ??= this.#build()
+    await this.#building
+    await this.#refresh()
+    const isWanted = (id: string): boolean => {
+      const { domain, path } = parseId(id)
+      return domains.includes(domain) && isWithin(path, scope)
+    }
+    const found = this.#index.search(query, { filter: (result) => isWanted(result.id) })
+    return found.map((result) => ({ ...parseId(result.id), score: result.score }))
+  }
+
+  async #build(): Promise<void> {
+    const mark = (event: CustomEvent<{ domain: Domain; path: string }>): void => {
+      this.#stale.add(toId(event.detail.domain, event.detail.path as Path))
+    }
+    this.#replica.events.addEventListener('entry:committed', mark)
+    this.#replica.events.addEventListener('entry:received', mark)
+    for (const domain of ['public', 'private'] as const) {
+      for await (const item of this.#replica.view(domain).list(ROOT)) this.#put(domain, item.read)
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    const stale = [...this.#stale]
+    this.#stale.clear()
+    for (const id of stale) {
+      const { domain, path } = parseId(id)
+      this.#put(domain, await this.#replica.view(domain).read(path))
+    }
+  }
+
+  #put(domain: Domain, read: Read): void {
+    const id = toId(domain, read.path as Path)
+    if (this.#index.has(id)) this.#index.discard(id)
+    if (read.state !== 'absent') this.#index.add({ id, ...fieldsOf(read) })
+  }
+}
+
+function fieldsOf(read: Extract<Read, MemoryItem['read']>): Omit<Indexed, 'id'> {
+  const versions = read.state === 'value' ? [read.version] : read.conflict.versions
+  return {
+    name: segmentsOf(read.path as Path).join(' '),
+    labels: versions.flatMap((version) => [version.category ?? '', ...version.tags]).join(' '),
+    text: versions.map((version) => searchableText(version.value)).join('\n')
+  }
+}
+
+function toId(domain: Domain, path: Path): string {
+  return `${domain}:${path}`
+}
+
+function parseId(id: string): { domain: Domain; path: Path } {
+  const at = id.indexOf(':')
+  return { domain: id.slice(0, at) as Domain, path: id.slice(at + 1) as Path }
+}

@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto'
+import { timestampFromMs } from '@cis-memory/clock'
+import { MemoryStore, type Store } from '@cis-memory/store'
+import { createMember } from '../../src/entry/records.ts'
+import {
+  adoptSpace,
+  createMemory,
+  createSpace,
+  deviceIdentity,
+  type Memory,
+  Replica,
+  type Runtime
+} from '../../src/index.ts'
+
+/** A clock that tests move, with real randomness and timers that never fire by themselves. */
+export class TestRuntime implements Runtime {
+  nowMs = Date.UTC(2026, 0, 1)
+  readonly timers = new Set<() => void>()
+
+  now(): number {
+    return this.nowMs++
+  }
+
+  random(length: number): Uint8Array {
+    return new Uint8Array(randomBytes(length))
+  }
+
+  timer(_ms: number, callback: () => void): () => void {
+    this.timers.add(callback)
+    return () => this.timers.delete(callback)
+  }
+
+  /** Fires every pending timer once. */
+  fireTimers(): void {
+    const pending = [...this.timers]
+    this.timers.clear()
+    for (const callback of pending) callback()
+  }
+}
+
+export interface Device {
+  readonly store: Store
+  readonly runtime: TestRuntime
+  readonly replica: Replica
+  readonly memory: Memory
+}
+
+/** Opens what a store holds. */
+export async function openDevice(store: Store, runtime: TestRuntime, scope = '/acme/web'): Promise<Device> {
+  const replica = await Replica.open({ store, runtime })
+  return { store, runtime, replica, memory: createMemory(replica, scope) }
+}
+
+/** Devices of one space, the first of which started it and let the others in. They have not synced since. */
+export async function devices(count: number, scope = '/acme/web'): Promise<Device[]> {
+  const store = new MemoryStore()
+  const runtime = new TestRuntime()
+  const identity = await createSpace(store, runtime, { space: 'acme', device: 'device-0' })
+  const all = [await openDevice(store, runtime, scope)]
+  const [first] = all as [Device]
+  for (let i = 1; i < count; i++) {
+    const otherStore = new MemoryStore()
+    const otherRuntime = new TestRuntime()
+    const key = await deviceIdentity(otherStore, otherRuntime)
+    const member = { device: key.id, role: 'member', name: `device-${i}` } as const
+    await first.replica.addRecord(
+      createMember(first.replica.key, identity.genesis.space, member, timestampFromMs(runtime.now()))
+    )
+    await adoptSpace(otherStore, identity, first.replica.membership.records())
+    all.push(await openDevice(otherStore, otherRuntime, scope))
+  }
+  return all
+}
+
+/** Moves everything `from` has to `to`, page by page, without a network. */
+export async function pull(to: Device, from: Device): Promise<void> {
+  const whole = new Uint8Array(0)
+  for (;;) {
+    const feed = from.replica.instance
+    const after = await to.replica.checkpoint(feed, whole)
+    const page = await from.replica.readFeed({
+      after,
+      scope: whole,
+      shared: [whole],
+      requester: to.replica.instance
+    })
+    await to.replica.ingest(page.batch, {
+      instance: feed,
+      checkpoint: { feed, scope: whole, lsn: page.next }
+    })
+    if (!page.hasMore) return
+  }
+}
+
+/** Lets all devices exchange what they have until nobody learns anything new. */
+export async function syncAll(all: readonly Device[]): Promise<void> {
+  for (let round = 0; round < 2; round++) {
+    for (const to of all) {
+      for (const from of all) if (to !== from) await pull(to, from)
+    }
+  }
+}
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}

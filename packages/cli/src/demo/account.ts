@@ -1,0 +1,58 @@
+import { CliError } from '../errors.ts'
+import type { Invocation } from '../invocation.ts'
+
+/** Tells the story of the demo, and stops it at the first claim that does not hold. */
+export class Account {
+  readonly #cli: Invocation
+  #number = 0
+  #title = ''
+  #claims = 0
+
+  constructor(cli: Invocation) {
+    this.#cli = cli
+  }
+
+  /** How many claims were checked. */
+  get claims(): number {
+    return this.#claims
+  }
+
+  async step(title: string): Promise<void> {
+    this.#number++
+    this.#title = title
+    const { output } = this.#cli
+    if (output.isJson) return
+    const { bold, cyan } = output.dataColors
+    await output.line(`${this.#number === 1 ? '' : '\n'}${cyan(String(this.#number))}  ${bold(title)}`)
+  }
+
+  /**
+   * States something that was checked.
+   *
+   * @throws {CliError} `CLI_DEMO_FAILED` when it does not hold
+   */
+  async claim(holds: boolean, text: string): Promise<void> {
+    const { output } = this.#cli
+    if (output.isJson) await output.record({ step: this.#number, title: this.#title, claim: text, holds })
+    if (!holds) {
+      throw new CliError(
+        'CLI_DEMO_FAILED',
+        `step ${this.#number} (${this.#title}) does not hold: it is not true that ${text}`
+      )
+    }
+    this.#claims++
+    if (!output.isJson) await output.line(`   ${output.dataColors.green('✓')} ${text}`)
+  }
+
+  /** What a command printed, as it would be seen. */
+  async shown(command: string, printed: string): Promise<void> {
+    const { output } = this.#cli
+    if (output.isJson) return
+    await output.line(`   ${output.dataColors.dim(`$ ${command}`)}`)
+    for (const line of printed.trimEnd().split('\n')) await output.line(`     ${line}`)
+  }
+
+  async note(text: string): Promise<void> {
+    if (!this.#cli.output.isJson) await this.#cli.output.line(text === '' ? '' : `   ${text}`)
+  }
+}

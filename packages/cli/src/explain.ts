@@ -1,0 +1,80 @@
+import { CliError, codeOf } from './errors.ts'
+import { type ExitCode, exitCodeOf } from './exit-codes.ts'
+import { quote } from './invocation.ts'
+import { printableLine, printableText } from './render/terminal-text.ts'
+
+/** A failure as people and scripts are told it. */
+export interface Explanation {
+  readonly code: string
+  readonly message: string
+  /** What was kept safe, where the message does not say it. */
+  readonly kept: string | undefined
+  /** Commands to go on with, without the `cis` in front. */
+  readonly next: readonly string[]
+  readonly exitCode: ExitCode
+}
+
+/** Facts that errors carry as fields, whichever package they come from. */
+interface Facts {
+  readonly path?: unknown
+  readonly conflictId?: unknown
+  readonly currentId?: unknown
+}
+
+interface Advice {
+  readonly kept?: string
+  readonly next?: (facts: Facts) => readonly string[]
+}
+
+const ON_DISK = 'Everything that was on this device is as it was.'
+const BOTH_KEPT = 'Every version is kept.'
+const RESUMES = 'What had arrived is kept; the next sync goes on from there.'
+
+/** What to say beside an error's own message. */
+const ADVICE: Readonly<Record<string, Advice>> = {
+  CIS_HOME_NOT_FOUND: { next: () => ['init --space NAME', 'join TOKEN'] },
+  CIS_HOME_EXISTS: { next: () => ['status'] },
+  CIS_NO_PEER_REACHED: { kept: ON_DISK, next: () => ['peers list', 'peers add ADDRESS'] },
+  CIS_PEER_NOT_FOUND: { next: () => ['peers list'] },
+  CIS_CONNECTION_LOST: { next: () => ['status'] },
+  CORE_CONTESTED: {
+    kept: BOTH_KEPT,
+    next: ({ conflictId }) => [`memory conflicts show ${argument(conflictId, 'ID')}`]
+  },
+  CORE_STALE_BASE: {
+    kept: BOTH_KEPT,
+    next: ({ path }) => [`memory get ${argument(path, 'KEY')}`, `memory history ${argument(path, 'KEY')}`]
+  },
+  CORE_STALE_CONFLICT: {
+    kept: BOTH_KEPT,
+    next: ({ currentId, path }) =>
+      typeof currentId === 'string'
+        ? [`memory conflicts show ${currentId}`]
+        : [`memory get ${argument(path, 'KEY')}`, 'memory conflicts list']
+  },
+  CORE_CONFLICT_NOT_FOUND: { kept: BOTH_KEPT, next: () => ['memory conflicts list'] },
+  CORE_INVITATION_EXPIRED: { next: () => ['invite'] },
+  CORE_INVITATION_USED: { next: () => ['invite'] },
+  SYNC_DISCONNECTED: { kept: RESUMES, next: () => ['memory sync'] },
+  SYNC_TIMEOUT: { kept: RESUMES, next: () => ['memory sync'] },
+  STORE_WRONG_KEY: { kept: ON_DISK },
+  STORE_LOCKED: { kept: ON_DISK }
+}
+
+/** Turns whatever was thrown into what to tell. */
+export function explain(error: unknown): Explanation {
+  const code = codeOf(error) ?? 'CIS_UNEXPECTED'
+  const advice = ADVICE[code]
+  const facts = (typeof error === 'object' && error !== null ? error : {}) as Facts
+  return {
+    code,
+    message: printableText(error instanceof Error ? error.message : String(error)),
+    kept: advice?.kept,
+    next: error instanceof CliError ? error.next : (advice?.next?.(facts) ?? []),
+    exitCode: exitCodeOf(code)
+  }
+}
+
+function argument(fact: unknown, placeholder: string): string {
+  return typeof fact === 'string' ? quote(printableLine(fact)) : placeholder
+}

@@ -1,0 +1,47 @@
+import type { Library } from './library.ts'
+
+/** A stream to print to, and what is known about its other end. */
+export interface OutputStream {
+  readonly isTTY?: boolean | undefined
+  /** Width of the terminal in cells. */
+  readonly columns?: number | undefined
+  write(chunk: string | Uint8Array): boolean
+  once(event: 'drain', listener: () => void): unknown
+}
+
+export interface InputStream extends AsyncIterable<Uint8Array | string> {
+  readonly isTTY?: boolean | undefined
+}
+
+/** The environment variables that mean something here. Secrets are never among them. */
+export interface Environment {
+  readonly CIS_HOME?: string | undefined
+  readonly NO_COLOR?: string | undefined
+  readonly TERM?: string | undefined
+}
+
+/** How this program is started: by a person, and by a program. */
+export interface Program {
+  /** `cis`, or what does the same in a checkout. */
+  readonly typed: string
+  readonly executable: string
+  /** What comes before its own arguments. */
+  readonly leadingArguments: readonly string[]
+}
+
+/** All that a command touches of the process it runs in. Tests give their own. */
+export interface Host {
+  readonly stdin: InputStream
+  readonly stdout: OutputStream
+  readonly stderr: OutputStream
+  readonly env: Environment
+  readonly program: Program
+  readonly workingDirectory: string
+  readonly userDirectory: string
+  /** Aborts when the user interrupts. */
+  readonly signal: AbortSignal
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Loads what does the work. Commands that only print help never ask for it. */
+  library(): Promise<Library>
+}

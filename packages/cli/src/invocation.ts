@@ -1,0 +1,138 @@
+import { resolve } from 'node:path'
+import type { CisSession, Domain } from 'cis-memory'
+import { codeOf, usageError } from './errors.ts'
+import type { Host } from './host.ts'
+import { Output } from './output.ts'
+import { printableLine } from './render/terminal-text.ts'
+
+/** What every command accepts. */
+export interface GlobalOptions {
+  readonly home?: string | undefined
+  readonly scope?: string | undefined
+  readonly json?: boolean | undefined
+  /** Commander's name for `--no-input` when it is not given. */
+  readonly input?: boolean | undefined
+  readonly quiet?: boolean | undefined
+  readonly dryRun?: boolean | undefined
+}
+
+/** One run of one command: its global options, where it prints, and what it opened. */
+export class Invocation {
+  readonly host: Host
+  readonly output: Output
+  readonly isDryRun: boolean
+  /** Whether a person can be asked: both ends are a terminal and `--no-input` was not given. */
+  readonly canAsk: boolean
+  readonly #options: GlobalOptions
+  readonly #sessions: CisSession[] = []
+
+  constructor(host: Host, options: GlobalOptions) {
+    this.host = host
+    this.#options = options
+    this.isDryRun = options.dryRun === true
+    this.output = new Output({
+      stdout: host.stdout,
+      stderr: host.stderr,
+      env: host.env,
+      isJson: options.json === true,
+      isQuiet: options.quiet === true
+    })
+    this.canAsk =
+      options.input !== false &&
+      options.json !== true &&
+      host.stdin.isTTY === true &&
+      host.stdout.isTTY === true
+  }
+
+  /** Where everything of this device lies. */
+  get home(): string {
+    const named = this.#options.home ?? this.host.env.CIS_HOME
+    if (named !== undefined && named !== '') return resolve(this.host.workingDirectory, named)
+    return resolve(this.host.userDirectory, '.cis')
+  }
+
+  /** What `--scope` says, or `undefined`. */
+  get givenScope(): string | undefined {
+    const scope = this.#options.scope
+    if (scope !== undefined && !scope.startsWith('/')) {
+      throw usageError(`a scope is an absolute path: did you mean --scope ${quote(`/${scope}`)}?`)
+    }
+    return scope
+  }
+
+  /**
+   * The scope a command on memories works in: `--scope`, or what the nearest `.cis.toml` says. There is no guess
+   * from the directory's own name: two checkouts must agree, two projects must not.
+   */
+  async scope(): Promise<string> {
+    const scope = this.givenScope ?? (await this.projectScope())
+    if (scope !== undefined) return scope
+    throw usageError(
+      'no .cis.toml here or above says which scope this directory belongs to. ' +
+        'Write one, or name a scope for this command alone with --scope PATH.',
+      'init --scope /team/project'
+    )
+  }
+
+  /** What the nearest `.cis.toml` says, or `undefined` when there is none. */
+  async projectScope(): Promise<string | undefined> {
+    const library = await this.host.library()
+    try {
+      return (await library.findScope(this.host.workingDirectory)).scope
+    } catch (error) {
+      if (codeOf(error) === 'CIS_NO_SCOPE') return undefined
+      throw error
+    }
+  }
+
+  /** Opens memory in the scope of this directory, limited to one domain when given. */
+  async memory(domain?: Domain): Promise<CisSession> {
+    return this.#open(await this.scope(), domain)
+  }
+
+  /** Opens what is not about memories: the device, its peers, invitations. */
+  async device(scope?: string): Promise<CisSession> {
+    return this.#open(scope ?? this.givenScope ?? '/')
+  }
+
+  async #open(scope: string, domain?: Domain): Promise<CisSession> {
+    const library = await this.host.library()
+    const { signal } = this.host
+    const session = await library.openSession({ home: this.home, scope, domain, signal })
+    this.#sessions.push(session)
+    return session
+  }
+
+  /** For commands that would do what `--dry-run` promises not to. */
+  refuseDryRun(command: string): void {
+    if (this.isDryRun) throw usageError(`${command} has no --dry-run; nothing was done`)
+  }
+
+  /**
+   * A command line that can be copied: with the `--home` and `--scope` of this run, so that it means the same
+   * thing there.
+   */
+  command(line: string): string {
+    const { home, scope } = this.#options
+    const flags = [
+      ...(home === undefined ? [] : ['--home', quote(home)]),
+      ...(scope === undefined || line.includes('--scope') ? [] : ['--scope', quote(scope)])
+    ]
+    return [this.host.program.typed, ...flags, line].join(' ')
+  }
+
+  /** Tells which command comes next. */
+  suggest(line: string): void {
+    this.output.talk(`${this.output.talkColors.dim('Next:')} ${this.command(line)}`)
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.#sessions.splice(0)) await session.close()
+  }
+}
+
+/** An argument as a POSIX shell needs it. */
+export function quote(argument: string): string {
+  const safe = printableLine(argument)
+  return /^[\w@%+=:,./~-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`
+}

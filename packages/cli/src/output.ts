@@ -1,0 +1,75 @@
+import pc from 'picocolors'
+import type { Environment, OutputStream } from './host.ts'
+import { printableJson } from './render/terminal-text.ts'
+
+export type Colors = ReturnType<typeof pc.createColors>
+
+export interface OutputOptions {
+  readonly stdout: OutputStream
+  readonly stderr: OutputStream
+  readonly env: Environment
+  readonly isJson: boolean
+  readonly isQuiet: boolean
+}
+
+/** Used for lines when nobody knows how wide the terminal is. */
+const DEFAULT_COLUMNS = 80
+
+/**
+ * Where a command prints: data to standard output, talk to standard error. With `--json`, data is one object a
+ * line and there is no talk; errors are always told.
+ */
+export class Output {
+  readonly isJson: boolean
+  readonly isTerminal: boolean
+  readonly columns: number
+  /** Colours of data, and of talk; plain where the other end shows none. */
+  readonly dataColors: Colors
+  readonly talkColors: Colors
+  readonly #stdout: OutputStream
+  readonly #stderr: OutputStream
+  readonly #isTalkative: boolean
+
+  constructor(options: OutputOptions) {
+    this.#stdout = options.stdout
+    this.#stderr = options.stderr
+    this.isJson = options.isJson
+    this.isTerminal = options.stdout.isTTY === true
+    this.columns = options.stdout.columns ?? DEFAULT_COLUMNS
+    this.#isTalkative = !options.isJson && !options.isQuiet
+    this.dataColors = pc.createColors(showsColor(options.stdout, options.env))
+    this.talkColors = pc.createColors(showsColor(options.stderr, options.env))
+  }
+
+  /** One line, or several, of data. */
+  async line(text: string): Promise<void> {
+    await this.raw(`${text}\n`)
+  }
+
+  /** Data exactly as it is. */
+  async raw(data: string | Uint8Array): Promise<void> {
+    const hasRoom = this.#stdout.write(data)
+    if (!hasRoom) await new Promise<void>((resolve) => this.#stdout.once('drain', resolve))
+  }
+
+  /** One object of data on a line of its own. */
+  async record(value: unknown): Promise<void> {
+    await this.line(printableJson(value))
+  }
+
+  /** Something for the person at the terminal. Silent with `--quiet` and `--json`. */
+  talk(text: string): void {
+    if (this.#isTalkative) this.#stderr.write(`${text}\n`)
+  }
+
+  /** Something went wrong: always told. */
+  complain(text: string): void {
+    this.#stderr.write(`${text}\n`)
+  }
+}
+
+/** https://no-color.org, and terminals that say they are dumb. */
+function showsColor(stream: OutputStream, env: Environment): boolean {
+  if (env.NO_COLOR !== undefined && env.NO_COLOR !== '') return false
+  return stream.isTTY === true && env.TERM !== 'dumb'
+}

@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import pc from 'picocolors'
+import type { Outcome, Registration } from './action.ts'
+import { registerCurate } from './commands/curate.ts'
+import { registerDemo } from './commands/demo.ts'
+import { registerInit } from './commands/init.ts'
+import { registerInvite } from './commands/invite.ts'
+import { registerJoin } from './commands/join.ts'
+import { registerMemory } from './commands/memory.ts'
+import { registerNode } from './commands/node.ts'
+import { registerPeers } from './commands/peers.ts'
+import { registerStatus } from './commands/status.ts'
+import { usageError } from './errors.ts'
+import { EXIT, type ExitCode } from './exit-codes.ts'
+import { explain } from './explain.ts'
+import type { Host } from './host.ts'
+import { type GlobalOptions, Invocation } from './invocation.ts'
+import { printableJson } from './render/terminal-text.ts'
+
+const EXIT_CODES_HELP = `
+Exit codes:
+  0 done · 1 failure · 2 usage · 3 contested memory · 4 no peer reached · 5 locked or wrong key ·
+  6 stale (changed since it was shown)
+
+Start:
+  cis init --space home --scope /team/project    make this device's memory, and a scope for this directory
+  cis memory set deploy/day "Tuesday"            remember something
+  cis demo                                       see three devices disagree, and settle it`
+
+/** The whole command. Nothing heavy is loaded until an action runs. */
+export function createProgram(registration: Registration): Command {
+  const { host } = registration
+  const program = new Command('cis')
+    .description('Memory for AI agents: on your machines, synced peer to peer, never silently overwritten.')
+    .version(version(), '-V, --version')
+    .option('--home <dir>', 'where all of this device lies (default: CIS_HOME, or ~/.cis)')
+    .option('--scope <path>', 'the scope to work in (default: what the nearest .cis.toml says)')
+    .option('--json', 'print data as JSON, one object a line')
+    .option('--no-input', 'never ask')
+    .option('-q, --quiet', 'print data and errors only')
+    .option('-n, --dry-run', 'say what would be done, and do nothing')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => void host.stdout.write(text),
+      writeErr: (text) => void host.stderr.write(text),
+      outputError: () => {} // told by `report`, as all failures are
+    })
+    .exitOverride()
+    .addHelpText('after', EXIT_CODES_HELP)
+  program.commandsGroup('A device and its space:')
+  registerInit(program, registration)
+  registerInvite(program, registration)
+  registerJoin(program, registration)
+  registerPeers(program, registration)
+  registerNode(program, registration)
+  registerStatus(program, registration)
+  program.commandsGroup('Memory:')
+  registerMemory(program, registration)
+  registerCurate(program, registration)
+  program.commandsGroup('See it work:')
+  registerDemo(program, registration)
+  return program
+}
+
+/** Runs one command line, without the program's own name, to its exit code. Whatever fails has been told. */
+export async function run(argv: readonly string[], host: Host): Promise<ExitCode> {
+  const outcome: Outcome = { exitCode: EXIT.done }
+  const program = createProgram({ host, outcome })
+  if (argv.length === 0) {
+    program.outputHelp()
+    return EXIT.done
+  }
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return outcome.exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return reportUsage(error, argv, host)
+    if (host.signal.aborted) return EXIT.interrupted
+    return report(error, program.opts<GlobalOptions>(), host)
+  }
+}
+
+function reportUsage(error: CommanderError, argv: readonly string[], host: Host): ExitCode {
+  const isHelp = error.code === 'commander.helpDisplayed' || error.code === 'commander.version'
+  if (isHelp) return EXIT.done
+  if (error.code === 'commander.help') return EXIT.usage // a group without its command: its help was printed
+  const end = argv.indexOf('--')
+  const json = (end === -1 ? argv : argv.slice(0, end)).includes('--json')
+  return report(usageError(error.message.replace(/^error: /, ''), '--help'), { json }, host)
+}
+
+function report(error: unknown, options: GlobalOptions, host: Host): ExitCode {
+  const { code, message, kept, next, exitCode } = explain(error)
+  const cli = new Invocation(host, options)
+  const commands = next.map((line) => cli.command(line))
+  if (options.json === true) {
+    cli.output.complain(printableJson({ error: { code, message, kept, next: commands, exitCode } }))
+    return exitCode
+  }
+  const colors = pc.createColors(cli.output.talkColors.isColorSupported)
+  cli.output.complain(`${colors.red('error:')} ${message}`)
+  if (kept !== undefined) cli.output.complain(kept)
+  for (const command of commands) cli.output.complain(`${colors.dim('Next:')} ${command}`)
+  return exitCode
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}

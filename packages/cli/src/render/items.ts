@@ -1,0 +1,66 @@
+import type { MemoryItem } from 'cis-memory'
+import type { Invocation } from '../invocation.ts'
+import { keyWithin } from './paths.ts'
+import { itemRecord } from './records.ts'
+import { type Column, printTable } from './table.ts'
+import { ago, isoTime } from './time.ts'
+import { versionPreview } from './value.ts'
+import { deviceNames, name } from './version.ts'
+
+/** Rows that are aligned together: a page of any length is printed in bounded memory. */
+const ROWS_PER_TABLE = 500
+
+/** Longest value in a line. */
+const PREVIEW_LENGTH = 120
+
+const COLUMNS: readonly Column[] = [
+  { title: 'key', isFlexible: true },
+  { title: 'domain' },
+  { title: 'value', isFlexible: true },
+  { title: 'device' },
+  { title: 'written' }
+]
+
+/** Prints memories as they come: a table on a terminal, one a line elsewhere. Resolves to how many. */
+export async function printItems(
+  cli: Invocation,
+  scope: string,
+  items: AsyncIterable<MemoryItem & { readonly score?: number }>
+): Promise<number> {
+  const { output } = cli
+  let total = 0
+  let rows: string[][] = []
+  for await (const { score, ...item } of items) {
+    total++
+    if (output.isJson) {
+      await output.record({ ...itemRecord(item), score })
+      continue
+    }
+    rows.push(itemRow(cli, scope, item))
+    if (!output.isTerminal || rows.length === ROWS_PER_TABLE) {
+      await printTable(output, COLUMNS, rows)
+      rows = []
+    }
+  }
+  if (rows.length > 0) await printTable(output, COLUMNS, rows)
+  return total
+}
+
+function itemRow(cli: Invocation, scope: string, { domain, read }: MemoryItem): string[] {
+  const { output, host } = cli
+  const when = (timeMs: number): string => (output.isTerminal ? ago(timeMs, host.now()) : isoTime(timeMs))
+  const key = keyWithin(scope, read.path)
+  if (read.state === 'conflict') {
+    const { versions, detectedAt } = read.conflict
+    const text = output.dataColors.yellow(`contested: ${versions.length} versions`)
+    return [key, domain, text, deviceNames(versions), when(detectedAt)]
+  }
+  const { version } = read
+  return [
+    key,
+    domain,
+    versionPreview(version, PREVIEW_LENGTH),
+    name(version.deviceName),
+    when(version.writtenAt)
+  ]
+}

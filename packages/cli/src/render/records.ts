@@ -1,0 +1,64 @@
+/*
+ * What `--json` prints. Fields keep the library's names; times are ISO 8601 in UTC, bytes are base64 under a name
+ * that says so.
+ */
+import type { Conflict, MemoryItem, MemoryValue, Read, Version } from 'cis-memory'
+import { isoTime } from './time.ts'
+
+type JsonRecord = Readonly<Record<string, unknown>>
+
+export function valueRecord(value: MemoryValue | undefined): JsonRecord {
+  if (value === undefined) return {}
+  if (value instanceof Uint8Array) return { valueBase64: Buffer.from(value).toString('base64') }
+  return { value }
+}
+
+export function versionRecord(version: Version): JsonRecord {
+  return {
+    entryId: version.entryId,
+    ...(version.index === 0 ? {} : { index: version.index }),
+    kind: version.kind,
+    ...valueRecord(version.value),
+    contentType: version.contentType,
+    category: version.category,
+    tags: version.tags,
+    device: version.device,
+    deviceName: version.deviceName,
+    isLocal: version.isLocal,
+    agent: version.agent,
+    writtenAt: isoTime(version.writtenAt),
+    expiresAt: version.expiresAt === undefined ? undefined : isoTime(version.expiresAt),
+    parents: version.parents,
+    ...(version.sources.length === 0 ? {} : { sources: version.sources })
+  }
+}
+
+export function conflictRecord(conflict: Conflict): JsonRecord {
+  return {
+    id: conflict.id,
+    path: conflict.path,
+    kind: conflict.kind,
+    detectedAt: isoTime(conflict.detectedAt),
+    versions: conflict.versions.map(versionRecord)
+  }
+}
+
+export function readRecord(read: Read): JsonRecord {
+  switch (read.state) {
+    case 'absent':
+      return { path: read.path, state: 'absent' }
+    case 'value':
+      return {
+        path: read.path,
+        state: 'value',
+        ...valueRecord(read.value),
+        version: versionRecord(read.version)
+      }
+    case 'conflict':
+      return { path: read.path, state: 'conflict', conflict: conflictRecord(read.conflict) }
+  }
+}
+
+export function itemRecord(item: MemoryItem): JsonRecord {
+  return { domain: item.domain, ...readRecord(item.read) }
+}

@@ -1,0 +1,34 @@
+import type { Authorship, Version } from 'cis-memory'
+import { clip, printableLine } from './terminal-text.ts'
+import { ago, localTime } from './time.ts'
+
+/** Digits of an id that people are shown; commands take them back. */
+export const SHORT_ID_LENGTH = 8
+
+/** Longest device or agent name shown: peers choose them. */
+const MAX_NAME_LENGTH = 40
+
+export function shortId(id: string): string {
+  return id.slice(0, SHORT_ID_LENGTH)
+}
+
+/** A name that a peer chose, safe and short. */
+export function name(text: string): string {
+  return clip(printableLine(text), MAX_NAME_LENGTH)
+}
+
+/** Who wrote it: `laptop`, `this device`, `laptop, agent reviewer`. */
+export function author(version: Authorship): string {
+  const device = version.isLocal ? `${name(version.deviceName)} (this device)` : name(version.deviceName)
+  return version.agent === undefined ? device : `${device}, agent ${name(version.agent)}`
+}
+
+/** Who and when in one line: `laptop, 5 minutes ago (2026-03-01 09:12)`. */
+export function provenance(version: Version, nowMs: number): string {
+  return `${author(version)}, ${ago(version.writtenAt, nowMs)} (${localTime(version.writtenAt)})`
+}
+
+/** The devices that wrote these versions, each once, in order. */
+export function deviceNames(versions: readonly Authorship[]): string {
+  return [...new Set(versions.map((version) => name(version.deviceName)))].join(', ')
+}

@@ -4,8 +4,10 @@
 
 /** Memories in a context unless the request says otherwise: more than fits a prompt is rarely what was meant. */
 export const DEFAULT_CONTEXT_MEMORIES: number = 256
-/** Memories in one context at most: a context is held in memory as a whole, each up to the size of a value. */
+/** Memories in one context at most. */
 export const MAX_CONTEXT_MEMORIES: number = 4096
+/** What the values of one context may come to, since a context is held whole and peers choose how long values are. */
+export const MAX_CONTEXT_BYTES: number = 64 * 1024 * 1024
 /** What a query adds unless the request says otherwise; the same as a search. */
 export const DEFAULT_QUERY_MEMORIES: number = 20
 /** Keys or prefixes in one selection. */

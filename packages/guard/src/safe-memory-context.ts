@@ -105,7 +105,7 @@ export class SafeMemoryContext implements Iterable<ContextMemory>, AsyncDisposab
     return this.#parts.pending
   }
 
-  /** False when the limit of the request left memories out. */
+  /** False when memories were left out: over the limit of the request, or over 64 MiB of values. */
   get isComplete(): boolean {
     return this.#parts.selected.isComplete
   }

@@ -1,6 +1,7 @@
-import type { Domain, EntryId, Memory, MemorySnapshot, Read } from '@cis-memory/core'
+import type { Domain, EntryId, Memory, MemorySnapshot, MemoryValue, Read } from '@cis-memory/core'
 import { type ContextMemory, contextMemory } from './context-memory.ts'
 import { ConflictPendingError } from './errors.ts'
+import { MAX_CONTEXT_BYTES } from './limits.ts'
 import { notificationOf } from './notifications.ts'
 import type { CheckedRequest } from './request.ts'
 
@@ -9,7 +10,7 @@ export interface Selected {
   readonly memories: ReadonlyMap<string, ContextMemory>
   /** For each place that was looked at, what was seen there: the base of a write by whoever is shown this. */
   readonly bases: ReadonlyMap<string, readonly EntryId[]>
-  /** False when the limit left something out. */
+  /** False when a limit left something out. */
   readonly isComplete: boolean
 }
 
@@ -32,6 +33,7 @@ export async function select(
   const { selection, domains, signal } = request
   const memories = new Map<string, ContextMemory>()
   const bases = new Map<string, readonly EntryId[]>()
+  let bytes = 0
 
   /** Takes what was read, and answers whether there was room for it. */
   const take = (domain: Domain, read: Read): boolean => {
@@ -43,7 +45,8 @@ export async function select(
     const place = placeOf(domain, read.path)
     if (memories.has(place)) return true
     if (read.state === 'value') {
-      if (memories.size === selection.limit) return false
+      bytes += sizeOf(read.value)
+      if (memories.size === selection.limit || bytes > MAX_CONTEXT_BYTES) return false
       memories.set(place, contextMemory(domain, read))
     }
     bases.set(place, Object.freeze([...read.base]))
@@ -73,6 +76,12 @@ export async function select(
   return { memories, bases, isComplete }
 }
 
+/** About how much room a value takes: exact for bytes, the length of its JSON for the rest. */
+function sizeOf(value: MemoryValue): number {
+  return value instanceof Uint8Array ? value.length : JSON.stringify(value).length
+}
+
+/** Where a search finds something. */
 async function* found(
   view: Memory,
   request: CheckedRequest

@@ -195,6 +195,14 @@ describe('a selection', () => {
     expect([all.size, all.isComplete]).toEqual([5, true])
   })
 
+  it('holds no more than 64 MiB of values, whatever peers store', async () => {
+    const { memory } = await openWorld()
+    const mebibyte = new Uint8Array(1024 * 1024)
+    for (let i = 0; i < 65; i++) await memory.public.put(`large/${i}`, mebibyte)
+    const context = await new ConflictGuard(memory).checkAndCreateContext({ agent })
+    expect([context.size, context.isComplete]).toEqual([64, false])
+  })
+
   it.each([
     [{ agent: '' }],
     [{ agent: '  ' }],

@@ -128,6 +128,7 @@ describe('the package', () => {
       'ConflictPendingError',
       'DEFAULT_CONTEXT_MEMORIES',
       'GuardError',
+      'MAX_CONTEXT_BYTES',
       'MAX_CONTEXT_MEMORIES'
     ])
   })

@@ -9,6 +9,7 @@ describe('the whole story between two replicas', () => {
     expect(await b.memory.public.get('config/timeout')).toMatchObject({ state: 'value', value: 30 })
 
     await a.memory.public.put('config/timeout', 60)
+    b.runtime.nowMs += 1000
     await b.memory.public.put('config/timeout', 90)
     await syncAll([a, b])
     const [onA] = await collect(a.memory.getUnresolvedConflicts())

@@ -18,7 +18,7 @@
  *
  * The associated data is authenticated and not stored: whoever opens must know it.
  */
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync } from 'node:crypto'
 import { hchacha } from '@noble/ciphers/chacha.js'
 
 export const SEAL_KEY_BYTES = 32
@@ -55,8 +55,8 @@ export class SealingKey {
   /** The nonce that {@link seal} gives a message. */
   nonceFor(plaintext: Uint8Array, associatedData: Uint8Array, random: Uint8Array): Uint8Array {
     return createHmac('sha256', this.#nonceKey)
-      .update(createHash('sha256').update(associatedData).digest())
-      .update(createHash('sha256').update(plaintext).digest())
+      .update(hash('sha256', associatedData, 'buffer'))
+      .update(hash('sha256', plaintext, 'buffer'))
       .update(random)
       .digest()
       .subarray(0, SEAL_NONCE_BYTES)

@@ -10,7 +10,8 @@
  * tool can set back; one of the two parts restored alone carries an old nonce. A crash between file and row
  * looks like a copy, which is the safe mistake: it costs a new actor, the other one costs acknowledged writes.
  *
- * What one machine cannot see: a clone or a rollback of the whole disk below the file system.
+ * What one machine cannot see: a clone or a rollback of the whole disk below the file system; and, after a crash,
+ * rows alone restored into the directory they were in, from a backup made since the last opening.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'

@@ -115,6 +115,19 @@ describe('a store doubts that it goes on where it stopped', () => {
     assert.equal(await continuityOf(place), 'copied-or-restored')
   })
 
+  it('after a crash and a backup of its rows, made while it ran, in their place', async () => {
+    const place = await newPlace()
+    const rows = join(place.directory, 'rows')
+    const child = startChild('hold.mjs', place.directory, place.keyPath, 'disk')
+    await child.lines.next()
+    await copy(rows, join(place.root, 'backup'))
+    await child.kill()
+    // Moved and not removed: a file system may give the inode of a removed directory to the next one.
+    await rename(rows, join(place.root, 'replaced'))
+    await copy(join(place.root, 'backup'), rows)
+    assert.equal(await continuityOf(place), 'copied-or-restored')
+  })
+
   it('when its lease is gone', async () => {
     const place = await newPlace()
     await storeWith(place)

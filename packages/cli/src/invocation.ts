@@ -23,6 +23,8 @@ export class Invocation {
   readonly isDryRun: boolean
   /** Whether a person can be asked: both ends are a terminal and `--no-input` was not given. */
   readonly canAsk: boolean
+  /** Whether this run wrote the scope into a file, so that what comes next needs no `--scope`. */
+  hasScopeFile = false
   readonly #options: GlobalOptions
   readonly #sessions: CisSession[] = []
 
@@ -114,9 +116,10 @@ export class Invocation {
    */
   command(line: string): string {
     const { home, scope } = this.#options
+    const needsScope = scope !== undefined && !this.hasScopeFile && !line.includes('--scope')
     const flags = [
       ...(home === undefined ? [] : ['--home', quote(home)]),
-      ...(scope === undefined || line.includes('--scope') ? [] : ['--scope', quote(scope)])
+      ...(needsScope ? ['--scope', quote(scope)] : [])
     ]
     return [this.host.program.typed, ...flags, line].join(' ')
   }

@@ -82,8 +82,7 @@ export async function run(argv: readonly string[], host: Host): Promise<ExitCode
 }
 
 function reportUsage(error: CommanderError, argv: readonly string[], host: Host): ExitCode {
-  const isHelp = error.code === 'commander.helpDisplayed' || error.code === 'commander.version'
-  if (isHelp) return EXIT.done
+  if (error.exitCode === 0) return EXIT.done // help or the version was asked for
   if (error.code === 'commander.help') return EXIT.usage // a group without its command: its help was printed
   const end = argv.indexOf('--')
   const json = (end === -1 ? argv : argv.slice(0, end)).includes('--json')

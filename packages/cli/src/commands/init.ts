@@ -42,6 +42,7 @@ async function init(cli: Invocation, options: InitCommandOptions): Promise<ExitC
   const made = await makeHome(cli, options, scope !== undefined)
   const scopeFile =
     scope === undefined ? undefined : await library.writeScopeFile(host.workingDirectory, scope)
+  cli.hasScopeFile = scopeFile !== undefined
   if (output.isJson) {
     const isNew = made !== undefined
     await output.record({ home: cli.home, isNew, ...made, scope, scopeFile: scopeFile?.file })

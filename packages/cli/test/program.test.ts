@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest'
+import { cis, failure } from './harness.ts'
+
+describe('the command line', () => {
+  it('prints help to standard output and is done', async () => {
+    for (const argv of [[], ['--help'], ['help'], ['memory', 'set', '--help']]) {
+      const { exitCode, stdout, stderr, opened } = await cis(argv)
+      expect(exitCode).toBe(0)
+      expect(stdout).toContain('Usage: cis')
+      expect(stderr).toBe('')
+      expect(opened).toEqual([])
+    }
+  })
+
+  it('prints its version', async () => {
+    const { exitCode, stdout } = await cis(['--version'])
+    expect(exitCode).toBe(0)
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+
+  it('explains a group without its command, as a usage error', async () => {
+    const { exitCode, stdout, stderr } = await cis(['memory', 'conflicts'])
+    expect(exitCode).toBe(2)
+    expect(stdout).toBe('')
+    expect(stderr).toContain('resolve')
+  })
+
+  it.each([
+    [['memry'], 'memory'],
+    [['memory', 'conflict'], 'conflicts'],
+    [['memory', 'list', '--privat'], '--private'],
+    [['status', '--jsno'], '--json']
+  ])('corrects a typo in the message without running the guess: %j', async (argv, meant) => {
+    const { exitCode, stderr, asked } = await cis(argv)
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain(`Did you mean ${meant}?`)
+    expect(asked).toEqual([])
+  })
+
+  it.each([
+    [['memory', 'get']],
+    [['memory', 'get', 'a', 'b']],
+    [['memory', 'set', 'a', 'b', '--type', 'yaml']],
+    [['memory', 'sync', '--push', '--pull']],
+    [['memory', 'search', 'x', '--limit', '0']],
+    [['memory', 'list', '--private', '--public']],
+    [['invite', '--expires', 'soon']]
+  ])('answers misuse with exit code 2 and does nothing: %j', async (argv) => {
+    const { exitCode, stdout, stderr, asked } = await cis(argv)
+    expect(exitCode).toBe(2)
+    expect(stdout).toBe('')
+    expect(stderr).toMatch(/^error: /)
+    expect(asked).toEqual([])
+  })
+
+  it('tells failures as one JSON object on standard error when data is JSON', async () => {
+    for (const argv of [
+      ['--json', 'memory', 'get'],
+      ['memory', 'get', '--json']
+    ]) {
+      const { exitCode, stdout, stderr } = await cis(argv)
+      expect(exitCode).toBe(2)
+      expect(stdout).toBe('')
+      expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'CLI_USAGE', exitCode: 2 } })
+    }
+  })
+
+  it('takes global options before and after the command', async () => {
+    const scene = { calls: { 'memory.get': () => ({ state: 'absent', path: 'x', base: [] }) as const } }
+    for (const argv of [
+      ['--home', '/h', '--scope', '/s', 'memory', 'get', 'x'],
+      ['memory', 'get', 'x', '--home', '/h', '--scope', '/s']
+    ]) {
+      const { opened } = await cis(argv, scene)
+      expect(opened).toMatchObject([{ home: '/h', scope: '/s' }])
+    }
+  })
+
+  it('finds the home in --home, then CIS_HOME, then the user directory', async () => {
+    const scene = { calls: { 'memory.get': () => ({ state: 'absent', path: 'x', base: [] }) as const } }
+    const home = async (argv: string[], env = {}): Promise<string | undefined> =>
+      (await cis([...argv, 'memory', 'get', 'x'], { ...scene, env })).opened[0]?.home
+    expect(await home(['--home', 'here'], { CIS_HOME: '/elsewhere' })).toBe('/project/here')
+    expect(await home([], { CIS_HOME: '/elsewhere' })).toBe('/elsewhere')
+    expect(await home([])).toBe('/people/ana/.cis')
+  })
+
+  it('stops where no scope is named, and says how to name one', async () => {
+    const { exitCode, stderr, opened } = await cis(['memory', 'list'], { projectScope: undefined })
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('--scope PATH')
+    expect(stderr).toContain('Next: cis init --scope /team/project')
+    expect(opened).toEqual([])
+  })
+
+  it('refuses a scope that is not absolute, and shows the one that was probably meant', async () => {
+    const { exitCode, stderr } = await cis(['memory', 'list', '--scope', 'acme/web'])
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('--scope /acme/web')
+  })
+
+  it.each([
+    ['CORE_BAD_PATH', 2],
+    ['CORE_CONTESTED', 3],
+    ['GUARD_CONFLICT_PENDING', 3],
+    ['CIS_NO_PEER_REACHED', 4],
+    ['STORE_LOCKED', 5],
+    ['STORE_WRONG_KEY', 5],
+    ['CORE_STALE_BASE', 6],
+    ['CORE_STALE_CONFLICT', 6],
+    ['STORE_CORRUPT_ROW', 1],
+    ['SOMETHING_NEW', 1]
+  ])('turns %s into exit code %i', async (code, expected) => {
+    const calls = {
+      'memory.get': () => {
+        throw failure(code)
+      }
+    }
+    const { exitCode, stderr, closed } = await cis(['memory', 'get', 'x'], { calls })
+    expect(exitCode).toBe(expected)
+    expect(stderr).toContain(`it failed with ${code}`)
+    expect(closed).toBe(1)
+  })
+
+  it('says what was kept and what to do next, with the flags of this run', async () => {
+    const calls = {
+      'memory.set': () => {
+        throw failure('CORE_CONTESTED', { conflictId: 'k7q2m4x9p3ab' })
+      }
+    }
+    const argv = ['--home', '/my home', '--scope', '/acme/web', 'memory', 'set', 'a', 'b']
+    const { stderr } = await cis(argv, { calls })
+    expect(stderr).toContain('Every version is kept.')
+    expect(stderr).toContain(
+      "Next: cis --home '/my home' --scope /acme/web memory conflicts show k7q2m4x9p3ab"
+    )
+  })
+
+  it('shows no colour in a pipe, with NO_COLOR, or on a dumb terminal', async () => {
+    const color = '\u001b['
+    const argv = ['memory', 'get']
+    expect((await cis(argv, { isTerminal: true })).stderr).toContain(color)
+    expect((await cis(argv)).stderr).not.toContain(color)
+    expect((await cis(argv, { isTerminal: true, env: { NO_COLOR: '1' } })).stderr).not.toContain(color)
+    expect((await cis(argv, { isTerminal: true, env: { TERM: 'dumb' } })).stderr).not.toContain(color)
+  })
+
+  it.each([
+    [['invite']],
+    [['join', 'TOKEN']],
+    [['memory', 'sync']],
+    [['memory', 'broadcast', 'x']],
+    [['memory', 'conflicts', 'undo', 'x']],
+    [['node', 'run']],
+    [['peers', 'add', '/ip4/127.0.0.1/tcp/1']],
+    [['peers', 'remove', 'laptop']],
+    [['demo']]
+  ])('refuses --dry-run where it would do the thing: %j', async (argv) => {
+    const { exitCode, stderr, asked } = await cis([...argv, '--dry-run'])
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('has no --dry-run')
+    expect(asked).toEqual([])
+  })
+})

@@ -333,12 +333,12 @@ export function storeSuite({ test, create, reopen }: StoreSuiteOptions): void {
   test('closing waits for the writes in flight', async () => {
     const first = await create()
     const rows = first.partition('public')
-    const writes = Array.from({ length: 100 }, (_, i) => rows.write([put(bytes(i), bytes(i))]))
+    const writes = Array.from({ length: 300 }, (_, i) => rows.write([put(bytes(i >> 8, i & 0xff), bytes(i))]))
     await first.close()
     await Promise.all(writes)
     const second = await reopen(first)
     try {
-      assert.equal((await contentOf(second.partition('public'))).length, 100)
+      assert.equal((await contentOf(second.partition('public'))).length, 300)
     } finally {
       await second.close()
     }

@@ -131,6 +131,7 @@ describe('a damaged store', () => {
     await assert.rejects(openAt(place), { code: 'STORE_DAMAGED' })
     await mkdir(join(place.directory, 'rows'))
     await assert.rejects(openAt(place), { code: 'STORE_DAMAGED' })
+    assert.ok(!(await readdir(join(place.directory, 'rows'))).includes('CURRENT'))
   })
 
   it('is reported when its rows are those of another store', async () => {

@@ -1,0 +1,99 @@
+/* The first half of a session: who is there, and may it be. See the picture in `session.ts`. */
+import type { ActorId } from '@cis-memory/clock'
+import { type Commit, isSignedBy } from '../entry/commit.ts'
+import type { SystemRecord } from '../entry/records.ts'
+import { invariant } from '../errors.ts'
+import {
+  commonVersion,
+  type Hello,
+  handshakeMac,
+  isSameMac,
+  provesActor,
+  type SessionRole,
+  SYNC_VERSIONS
+} from './handshake-mac.ts'
+import { sourceId } from './identity.ts'
+import { type Own, refuse, type SessionState, type Step, send, to } from './session-state.ts'
+
+export function onStart(state: SessionState, own: Own): Step {
+  const { init } = state
+  if (init.peer === init.device) return refuse(state, 'SYNC_REFUSED')
+  const hello = { versions: SYNC_VERSIONS, capabilities: [], instance: own.instance, nonce: init.nonce }
+  const next = { ...state, hello, toldInstance: hello.instance }
+  return init.role === 'dialer' ? to(next, send({ type: 'hello', ...hello })) : to(next)
+}
+
+export function onHello(state: SessionState, peerHello: Hello): Step {
+  if (commonVersion(peerHello.versions) === undefined) return refuse(state, 'SYNC_VERSION')
+  const next: SessionState = { ...state, peerHello, peerInstance: peerHello.instance, phase: 'proof' }
+  if (state.init.role === 'dialer') return to(next)
+  invariant(state.hello !== undefined, 'a session starts before it is spoken to')
+  return to(
+    next,
+    send({ type: 'hello', ...state.hello }),
+    send({ type: 'proof', mac: macOf(next, 'listener') })
+  )
+}
+
+export function onProof(state: SessionState, mac: Uint8Array): Step {
+  const isDialer = state.init.role === 'dialer'
+  if (!isSameMac(mac, macOf(state, isDialer ? 'listener' : 'dialer'))) {
+    return refuse(state, 'SYNC_WRONG_SPACE')
+  }
+  const next: SessionState = { ...state, phase: 'auth', isBusy: isDialer }
+  if (!isDialer) return to(next)
+  return to(next, send({ type: 'proof', mac: macOf(state, 'dialer') }), { type: 'read-credentials' })
+}
+
+export function onAuth(state: SessionState, actor: ActorId, records: readonly SystemRecord[]): Step {
+  if (!provesActor(records, state.init.peer, actor)) return refuse(state, 'SYNC_BAD_PROOF')
+  const next: SessionState = {
+    ...state,
+    phase: 'echo',
+    isBusy: true,
+    peerActor: actor,
+    peerRecords: records
+  }
+  const isDialer = state.init.role === 'dialer'
+  return to(next, isDialer ? { type: 'read-head', actor } : { type: 'read-credentials' })
+}
+
+export function onCredentials(state: SessionState, records: readonly SystemRecord[], own: Own): Step {
+  const auth = send({ type: 'auth', actor: own.actor, records })
+  if (state.peerActor === undefined) return to({ ...state, isBusy: false }, auth)
+  return to(state, auth, { type: 'read-head', actor: state.peerActor })
+}
+
+export function onHead(state: SessionState, head: Commit | undefined): Step {
+  return to({ ...state, isBusy: false }, send({ type: 'echo', head }))
+}
+
+/** Judges the echo before anything of the peer's is stored, so that a restored store is a new actor by then. */
+export function onEcho(state: SessionState, head: Commit | undefined, own: Own): Step {
+  const next = { ...state, isBusy: true }
+  if (head === undefined) return admit(next)
+  const { space, device } = state.init
+  if (head.space !== space || !isSignedBy(head, device)) return refuse(state, 'SYNC_BAD_PROOF')
+  // When another line's echo has made us a new actor meanwhile, what the old one wrote is no longer our concern.
+  return head.actor === own.actor ? to(next, { type: 'recognise', head }) : admit(next)
+}
+
+export function admit(state: SessionState): Step {
+  const source = { instance: sourceId(state.init.peer, state.peerInstance) }
+  return to(state, { type: 'admit', records: state.peerRecords, source })
+}
+
+export function onAdmitted(state: SessionState, isMember: boolean): Step {
+  if (!isMember) return refuse(state, 'SYNC_NOT_A_MEMBER')
+  return to({ ...state, isBusy: false, peerRecords: [], phase: 'idle' }, { type: 'ready' })
+}
+
+function macOf(state: SessionState, role: SessionRole): Uint8Array {
+  const { init, hello, peerHello } = state
+  invariant(hello !== undefined && peerHello !== undefined, 'both hellos are known')
+  const ours = { device: init.device, hello }
+  const theirs = { device: init.peer, hello: peerHello }
+  const ends =
+    init.role === 'dialer' ? { dialer: ours, listener: theirs } : { dialer: theirs, listener: ours }
+  return handshakeMac(init.handshakeKey, role, ends)
+}

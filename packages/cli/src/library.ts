@@ -28,6 +28,12 @@ export interface MarkdownImportOptions {
   readonly signal?: AbortSignal
 }
 
+/** What became of one memory of an import, and how far the import is. */
+export interface Imported extends ImportOutcome {
+  readonly done: number
+  readonly total: number
+}
+
 /** What the command needs of `cis-memory`. Tests give their own. */
 export interface Library {
   openSession(options: SessionOptions): Promise<CisSession>
@@ -40,5 +46,5 @@ export interface Library {
   /** @throws {CisError} `CIS_BAD_SCOPE_FILE` */
   writeScopeFile(directory: string, scope: string): Promise<ScopeFile>
   /** One memory a heading of a Markdown file, or of every Markdown file in a folder. */
-  importMarkdown(session: CisSession, options: MarkdownImportOptions): AsyncIterable<ImportOutcome>
+  importMarkdown(session: CisSession, options: MarkdownImportOptions): AsyncIterable<Imported>
 }

@@ -12,6 +12,9 @@ export interface OutputOptions {
   readonly isQuiet: boolean
 }
 
+/** Back to the first column, then erase what is right of it (ECMA-48, EL). */
+const CLEAR_LINE = '\r\u001b[K'
+
 /** Used for lines when nobody knows how wide the terminal is. */
 const DEFAULT_COLUMNS = 80
 
@@ -29,6 +32,8 @@ export class Output {
   readonly #stdout: OutputStream
   readonly #stderr: OutputStream
   readonly #isTalkative: boolean
+  readonly #showsProgress: boolean
+  #hasProgress = false
 
   constructor(options: OutputOptions) {
     this.#stdout = options.stdout
@@ -37,6 +42,7 @@ export class Output {
     this.isTerminal = options.stdout.isTTY === true
     this.columns = options.stdout.columns ?? DEFAULT_COLUMNS
     this.#isTalkative = !options.isJson && !options.isQuiet
+    this.#showsProgress = this.#isTalkative && options.stderr.isTTY === true && options.env.TERM !== 'dumb'
     this.dataColors = pc.createColors(showsColor(options.stdout, options.env))
     this.talkColors = pc.createColors(showsColor(options.stderr, options.env))
   }
@@ -48,6 +54,7 @@ export class Output {
 
   /** Data exactly as it is. */
   async raw(data: string | Uint8Array): Promise<void> {
+    this.#clearProgress()
     const hasRoom = this.#stdout.write(data)
     if (!hasRoom) await new Promise<void>((resolve) => this.#stdout.once('drain', resolve))
   }
@@ -59,12 +66,28 @@ export class Output {
 
   /** Something for the person at the terminal. Silent with `--quiet` and `--json`. */
   talk(text: string): void {
-    if (this.#isTalkative) this.#stderr.write(`${text}\n`)
+    if (!this.#isTalkative) return
+    this.#clearProgress()
+    this.#stderr.write(`${text}\n`)
   }
 
   /** Something went wrong: always told. */
   complain(text: string): void {
+    this.#clearProgress()
     this.#stderr.write(`${text}\n`)
+  }
+
+  /** How far long work is, on one line of a terminal that whatever is printed next replaces. */
+  progress(text: string): void {
+    if (!this.#showsProgress) return
+    this.#clearProgress()
+    this.#stderr.write(this.talkColors.dim(text))
+    this.#hasProgress = true
+  }
+
+  #clearProgress(): void {
+    if (this.#hasProgress) this.#stderr.write(CLEAR_LINE)
+    this.#hasProgress = false
   }
 }
 

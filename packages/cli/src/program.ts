@@ -18,6 +18,9 @@ import type { Host } from './host.ts'
 import { type GlobalOptions, Invocation } from './invocation.ts'
 import { printableJson } from './render/terminal-text.ts'
 
+/** Help in a pipe is as wide as its longest line of examples. */
+const HELP_COLUMNS = 110
+
 const EXIT_CODES_HELP = `
 Exit codes:
   0 done · 1 failure · 2 usage · 3 contested memory · 4 no peer reached · 5 locked or wrong key ·
@@ -44,6 +47,8 @@ export function createProgram(registration: Registration): Command {
     .configureOutput({
       writeOut: (text) => void host.stdout.write(text),
       writeErr: (text) => void host.stderr.write(text),
+      getOutHelpWidth: () => host.stdout.columns ?? HELP_COLUMNS,
+      getErrHelpWidth: () => host.stderr.columns ?? HELP_COLUMNS,
       outputError: () => {} // told by `report`, as all failures are
     })
     .exitOverride()

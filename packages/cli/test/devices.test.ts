@@ -192,7 +192,7 @@ describe('memory import', () => {
     library: {
       importMarkdown: async function* (_, options) {
         given.push(options)
-        yield* found
+        for (const [i, outcome] of found.entries()) yield { ...outcome, done: i + 1, total: found.length }
       }
     }
   })

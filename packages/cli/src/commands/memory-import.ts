@@ -48,9 +48,10 @@ async function importMemories(
       dryRun: cli.isDryRun,
       signal: host.signal
     })
-    for await (const outcome of outcomes) {
-      totals[outcome.outcome]++
-      await tell(cli, session.scope, outcome)
+    for await (const { done, total, ...imported } of outcomes) {
+      totals[imported.outcome]++
+      await tell(cli, session.scope, imported)
+      cli.output.progress(`${done} of ${total} …`)
     }
   }
   summarize(cli, totals)

@@ -56,17 +56,19 @@ function direction({ push, pull }: SyncCommandOptions): 'push' | 'pull' | 'both'
 }
 
 function tell({ output }: Invocation, event: SyncEvent): void {
+  if (event.type === 'progress') {
+    output.progress(`${name(event.peer.name)}: ${event.sent} sent, ${event.received} received …`)
+    return
+  }
   const line = sentence(output.talkColors, event)
   if (line !== undefined) output.talk(line)
 }
 
 /** What an event means to a person, if anything. */
-function sentence(colors: Colors, event: SyncEvent): string | undefined {
+function sentence(colors: Colors, event: Exclude<SyncEvent, { type: 'progress' }>): string | undefined {
   switch (event.type) {
     case 'connecting':
       return colors.dim(`Connecting to ${name(event.peer)} …`)
-    case 'progress':
-      return undefined
     case 'synced': {
       const { peer, sent, received, conflicts, bytes: size } = event
       const found = conflicts === 0 ? '' : colors.yellow(`, ${count(conflicts, 'new conflict')}`)

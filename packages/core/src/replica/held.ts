@@ -3,6 +3,7 @@
  * too far ahead. Rows: `[header, cipher, commit, signature, path, from, feed or null]` under a rising number, so that
  * the oldest comes first. Waiting entries do not block agents.
  */
+import type { ActorId } from '@cis-memory/clock'
 import type { RowStore } from '@cis-memory/store'
 import { readUint64 } from '../entry/bytes.ts'
 import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'
@@ -27,9 +28,17 @@ export interface HeldEntry {
   readonly feed: Uint8Array | undefined
 }
 
+/** What an entry waits for: a member behind its actor, proof that a dot of its context exists, or its time. */
+export type Wait =
+  | { readonly for: 'member'; readonly actor: ActorId }
+  | { readonly for: 'head'; readonly actor: ActorId; readonly n: number }
+  | { readonly for: 'time'; readonly ms: number }
+
 interface Slot {
   readonly sequence: bigint
   readonly bytes: number
+  /** Unknown after a restart, until the entry is looked at. */
+  wait: Wait | undefined
 }
 
 const MAX_PROOF_PATH_BYTES = 6 * 16
@@ -53,7 +62,8 @@ export class HeldEntries {
     for await (const row of this.#rows.range(heldRange())) {
       this.#take(decodeHeld(row.value).header.id, {
         sequence: readUint64(row.key, 1),
-        bytes: row.value.length
+        bytes: row.value.length,
+        wait: undefined
       })
     }
   }
@@ -68,9 +78,9 @@ export class HeldEntries {
    *
    * @returns the feeds to be read again
    */
-  async add(transaction: Transaction, held: HeldEntry): Promise<Uint8Array[]> {
+  async add(transaction: Transaction, held: HeldEntry, wait: Wait): Promise<Uint8Array[]> {
     const value = encodeHeld(held)
-    const slot = { sequence: this.#next, bytes: value.length }
+    const slot = { sequence: this.#next, bytes: value.length, wait }
     this.#take(held.header.id, slot)
     transaction.put(heldKey(slot.sequence, held.header.id), value)
     const rereadFeeds: Uint8Array[] = []
@@ -89,9 +99,19 @@ export class HeldEntries {
     transaction.delete(heldKey(slot.sequence, id))
   }
 
-  /** All held entries, oldest first, as a transaction leaves them. */
-  async *entries(transaction: Transaction): AsyncIterableIterator<HeldEntry> {
+  /** An entry goes on waiting, for something else than before. */
+  keepWaiting(id: EntryId, wait: Wait): void {
+    const slot = this.#slots.get(id)
+    if (slot !== undefined) slot.wait = wait
+  }
+
+  /**
+   * The held entries whose wait is over, oldest first, as a transaction leaves them. Those that still wait are not
+   * read: a queue full of them must not make every batch expensive.
+   */
+  async *ready(transaction: Transaction, isOver: (wait: Wait) => boolean): AsyncIterableIterator<HeldEntry> {
     for (const [id, slot] of [...this.#slots]) {
+      if (slot.wait !== undefined && !isOver(slot.wait)) continue
       const row = await transaction.get(heldKey(slot.sequence, id))
       if (row !== undefined) yield decodeHeld(row)
     }

@@ -11,7 +11,7 @@ import { MAX_CLOCK_AHEAD_MS } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { Batch, BatchEntry } from '../sync/batch.ts'
 import type { Checkpoint, IngestReport } from '../sync/sync-replica.ts'
-import type { HeldEntries, HeldEntry } from './held.ts'
+import type { HeldEntries, HeldEntry, Wait } from './held.ts'
 import type { Membership } from './membership.ts'
 import type { PublicDomain } from './public-domain.ts'
 import type { PublicTransaction } from './public-transaction.ts'
@@ -59,7 +59,7 @@ export class Ingest {
   /** Judges held entries again; called when their time may have come. */
   async retry(): Promise<void> {
     await this.#queue.run(async () => {
-      const transaction = this.#domain.begin()
+      const transaction = this.#domain.begin(NOBODY)
       const applied: StoredEntry[] = []
       await this.#judgeHeld(transaction, this.#membership, applied)
       if (applied.length > 0) await this.#domain.write(transaction, applied)
@@ -82,14 +82,15 @@ export class Ingest {
     const leavesOf = leavesByCommit(batch)
     for (const entry of batch.entries) {
       const stored = storedEntry(entry.header, entry.cipher, entry.path, 0n)
-      const outcome = this.#isJudgeable(transaction, membership, stored)
-        ? await applyTo(transaction, stored, applied)
-        : 'held'
-      report[outcome]++
-      if (outcome === 'held' && !this.#held.has(stored.header.id)) {
-        const held = toHeld(entry, leavesOf.get(entry.commit.id), source)
-        rereadFeeds.push(...(await this.#held.add(transaction, held)))
+      const wait = this.#waitOf(transaction, membership, stored.header)
+      if (wait === undefined) {
+        report[await applyTo(transaction, stored, applied)]++
+        continue
       }
+      report.held++
+      if (this.#held.has(stored.header.id)) continue
+      const held = toHeld(entry, leavesOf.get(entry.commit.id), source)
+      rereadFeeds.push(...(await this.#held.add(transaction, held, wait)))
     }
     if (this.#held.size > 0) report.applied += await this.#judgeHeld(transaction, membership, applied)
     const { checkpoint } = source
@@ -135,36 +136,53 @@ export class Ingest {
     applied: StoredEntry[]
   ): Promise<number> {
     const before = applied.length
+    const isOver = (wait: Wait): boolean => this.#isOver(transaction, membership, wait)
     for (let isGoingOn = true; isGoingOn; ) {
       isGoingOn = false
-      for await (const held of this.#held.entries(transaction)) {
-        const stored = storedEntry(held.header, held.cipher, held.path, 0n)
-        if (!this.#isJudgeable(transaction, membership, stored)) continue
-        this.#held.remove(transaction, held.header.id)
+      for await (const held of this.#held.ready(transaction, isOver)) {
+        const { header } = held
+        const wait = this.#waitOf(transaction, membership, header)
+        if (wait !== undefined) {
+          this.#held.keepWaiting(header.id, wait)
+          continue
+        }
+        this.#held.remove(transaction, header.id)
         isGoingOn = true
         // The signature could not be checked while the actor was unknown.
         const device = membership.deviceOf(held.commit.actor)
         if (device === undefined || !isSignedBy(held.commit, device)) continue
         await this.#domain.addCommit(transaction, { commit: held.commit, leaves: undefined }, true)
+        const stored = storedEntry(header, held.cipher, held.path, 0n)
         await transaction.receivedFrom(held.from, () => applyTo(transaction, stored, applied))
       }
     }
     return applied.length - before
   }
 
-  /** Whether nothing that may still come could change what is done with an entry. Until then it waits. */
-  #isJudgeable(transaction: PublicTransaction, membership: Membership, { header }: StoredEntry): boolean {
-    const isDue = timestampMs(header.hlc) <= this.#runtime.now() + MAX_CLOCK_AHEAD_MS
-    return isDue && membership.mayWrite(header.dot.actor) && this.#isProven(transaction, header)
+  /**
+   * What has to come before an entry can be judged, if anything. The last is the head check: every dot that the
+   * writer claims to have seen is proven to exist.
+   */
+  #waitOf(transaction: PublicTransaction, membership: Membership, header: Header): Wait | undefined {
+    const waits: Wait[] = [
+      { for: 'member', actor: header.dot.actor },
+      { for: 'time', ms: timestampMs(header.hlc) },
+      ...[...header.context].map(([actor, n]) => ({ for: 'head', actor, n }) as const)
+    ]
+    return waits.find((wait) => !this.#isOver(transaction, membership, wait))
   }
 
-  /** The head check: every dot that the writer claims to have seen is proven to exist. */
-  #isProven(transaction: PublicTransaction, header: Header): boolean {
-    for (const [actor, n] of header.context) {
-      const head = transaction.heads.get(actor) ?? this.#domain.headOf(actor)
-      if (head === undefined || head.last < n) return false
+  #isOver(transaction: PublicTransaction, membership: Membership, wait: Wait): boolean {
+    switch (wait.for) {
+      case 'member':
+        return membership.mayWrite(wait.actor)
+      case 'time':
+        return wait.ms <= this.#runtime.now() + MAX_CLOCK_AHEAD_MS
+      case 'head': {
+        const head = transaction.heads.get(wait.actor) ?? this.#domain.headOf(wait.actor)
+        return head !== undefined && head.last >= wait.n
+      }
     }
-    return true
   }
 
   #scheduleRetry(): void {
@@ -175,6 +193,8 @@ export class Ingest {
   }
 }
 
+/** What is applied on a retry is marked with whoever sent it, entry by entry. */
+const NOBODY = new Uint8Array(16)
 /** How often entries that wait for their time are looked at again. */
 const RETRY_MS = 30_000
 

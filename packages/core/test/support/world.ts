@@ -53,13 +53,13 @@ export async function openDevice(store: Store, runtime: TestRuntime, scope = '/a
 
 /** Devices of one space, the first of which started it and let the others in. They have not synced since. */
 export async function devices(count: number, scope = '/acme/web'): Promise<Device[]> {
-  const store = new MemoryStore()
+  const store = new MemoryStore({ continuity: 'kept' })
   const runtime = new TestRuntime()
   const identity = await createSpace(store, runtime, { space: 'acme', device: 'device-0' })
   const all = [await openDevice(store, runtime, scope)]
   const [first] = all as [Device]
   for (let i = 1; i < count; i++) {
-    const otherStore = new MemoryStore()
+    const otherStore = new MemoryStore({ continuity: 'kept' })
     const otherRuntime = new TestRuntime()
     const key = await deviceIdentity(otherStore, otherRuntime)
     const member = { device: key.id, role: 'member', name: `device-${i}` } as const

@@ -124,9 +124,11 @@ export class Invocation {
     return [this.host.program.typed, ...flags, line].join(' ')
   }
 
-  /** Tells which command comes next. */
-  suggest(line: string): void {
-    this.output.talk(`${this.output.talkColors.dim('Next:')} ${this.command(line)}`)
+  /** Tells which command comes next, and what for where that does not show. */
+  suggest(line: string, purpose?: string): void {
+    const { dim } = this.output.talkColors
+    const comment = purpose === undefined ? '' : dim(`  # ${purpose}`)
+    this.output.talk(`${dim('Next:')} ${this.command(line)}${comment}`)
   }
 
   async close(): Promise<void> {

@@ -7,9 +7,9 @@ import { type Invocation, quote } from '../invocation.ts'
 import { matchesRef, showConflict, suggestChoices, versionRef } from '../render/conflict.ts'
 import { keyWithin } from '../render/paths.ts'
 import { printableLine } from '../render/terminal-text.ts'
-import { count } from '../render/time.ts'
+import { ago, count } from '../render/time.ts'
 import { versionPreview } from '../render/value.ts'
-import { provenance } from '../render/version.ts'
+import { author } from '../render/version.ts'
 import { readValue, textValue, VALUE_TYPES, type ValueType } from '../value-input.ts'
 
 interface ResolveCommandOptions {
@@ -148,7 +148,7 @@ async function ask(
   const versions = conflict.versions.map((version, i) => ({
     value: String(i),
     label: `keep ${versionPreview(version, 50)}`,
-    hint: provenance(version, cli.host.now())
+    hint: `${author(version)}, ${ago(version.writtenAt, cli.host.now())}`
   }))
   const answer = await select({
     message: 'Which one holds?',
@@ -185,6 +185,6 @@ function tell(cli: Invocation, session: CisSession, { resolution, remaining }: R
     return
   }
   output.talk('No conflict is left in this scope: agents can work here again.')
-  cli.suggest(`memory sync   (so that the others follow; or: memory broadcast ${quote(key)})`)
-  cli.suggest(`memory conflicts undo ${quote(key)}   (if it was a mistake)`)
+  cli.suggest('memory sync', 'so that the others follow')
+  cli.suggest(`memory conflicts undo ${quote(key)}`, 'if it was a mistake')
 }

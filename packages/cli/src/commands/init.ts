@@ -59,8 +59,9 @@ async function init(cli: Invocation, options: InitCommandOptions): Promise<ExitC
     output.talk(
       `This directory's scope is ${printableLine(scopeFile.scope)} (${printableLine(scopeFile.file)}).`
     )
-  cli.suggest(scope === undefined ? 'init --scope /team/project   (in a project)' : 'memory set KEY VALUE')
-  cli.suggest('invite   (to add another device)')
+  if (scope === undefined) cli.suggest('init --scope /team/project', 'in a project')
+  else cli.suggest('memory set KEY VALUE')
+  cli.suggest('invite', 'to add another device')
   return EXIT.done
 }
 

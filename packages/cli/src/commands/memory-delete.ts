@@ -46,10 +46,7 @@ async function deleteMemory(cli: Invocation, key: string, options: DeleteOptions
   output.talk(`Deleted ${printableLine(written.path)}.`)
   if (deleted !== undefined)
     output.talk(`It was: ${versionPreview(deleted, 60)}  ${provenance(deleted, host.now())}`)
-  cli.suggest(
-    domain === 'private'
-      ? `memory history --private ${quote(key)}`
-      : `memory conflicts undo ${quote(key)}   (brings it back)`
-  )
+  if (domain === 'private') cli.suggest(`memory history --private ${quote(key)}`)
+  else cli.suggest(`memory conflicts undo ${quote(key)}`, 'brings it back')
   return EXIT.done
 }

@@ -30,9 +30,8 @@ export async function showConflict(
   const colors = output.dataColors
   const { versions, kind, id, path, detectedAt } = conflict
   await output.line(`${colors.bold(keyWithin(scope, path))}  ${colors.dim(`conflict ${id}, ${kind}`)}`)
-  await output.line(
-    `It ${WHAT_HAPPENED[kind]}. ${count(versions.length, 'version')}; found ${ago(detectedAt, host.now())}.`
-  )
+  await output.line(`It ${WHAT_HAPPENED[kind]}.`)
+  await output.line(`${count(versions.length, 'version')}, found ${ago(detectedAt, host.now())}.`)
   await output.line('')
   const fits = output.isTerminal && output.columns >= SIDE_BY_SIDE_COLUMNS
   if (fits && versions.length === 2) {
@@ -52,9 +51,9 @@ export function suggestChoices(cli: Invocation, scope: string, conflict: Conflic
   const hasLocal = versions.filter((version) => version.isLocal).length === 1
   const sides = hasLocal && versions.length === 2 ? ['local', 'remote'] : []
   const ids = versions.map((version) => versionRef(version, versions))
-  const choices = [...(sides.length > 0 ? sides : ids), 'both']
-  for (const choice of choices) cli.suggest(`${resolve} ${choice} ${at}`)
-  cli.suggest(`${resolve} --value TEXT ${at}`)
+  const choices = [...(sides.length > 0 ? sides : ids), 'both', 'delete', '--value TEXT']
+  cli.output.talk(cli.output.talkColors.dim('Settle it with one of:'))
+  for (const choice of choices) cli.output.talk(`  ${cli.command(`${resolve} ${choice} ${at}`)}`)
 }
 
 /** What names a version among others: the first digits of its id, and which value when its entry has several. */
@@ -98,19 +97,23 @@ async function showSides(cli: Invocation, versions: readonly Version[]): Promise
   await output.line('')
 }
 
-/** Breaks a line that is wider than a column, at the last space when there is one. */
+/** Breaks a line that is wider than a column: between words, and inside a word that fits no line. */
 function wrap(line: string, width: number): string[] {
   const lines: string[] = []
   let current = ''
-  for (const { segment } of new Intl.Segmenter(undefined, { granularity: 'word' }).segment(line)) {
-    for (const piece of cellWidth(segment) > width ? segment : [segment]) {
+  for (const [word] of line.matchAll(/\s+|\S+/g)) {
+    for (const piece of cellWidth(word) > width ? segments(word) : [word]) {
       if (current !== '' && cellWidth(current) + cellWidth(piece) > width) {
         lines.push(current.trimEnd())
-        current = piece === ' ' ? '' : piece
+        current = piece.trim() === '' ? '' : piece
       } else current += piece
     }
   }
   return [...lines, current]
+}
+
+function* segments(word: string): Generator<string> {
+  for (const { segment } of new Intl.Segmenter().segment(word)) yield segment
 }
 
 /** The versions after the first, each against the first. */

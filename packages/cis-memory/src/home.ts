@@ -54,7 +54,8 @@ export async function checkHome(directory: string): Promise<Home> {
 }
 
 /**
- * Makes the directory of a home, for its owner alone.
+ * Makes the directory of a home, for its owner alone. One whose making was interrupted has no configuration yet and
+ * is gone on with.
  *
  * @throws {CisError} `CIS_HOME_EXISTS` when a home is there, `CIS_HOME_NOT_PRIVATE`
  */
@@ -62,11 +63,13 @@ export async function makeHome(directory: string): Promise<Home> {
   const home = homeAt(directory)
   await mkdir(home.directory, { recursive: true, mode: 0o700 })
   await requirePrivate(home.directory, 'CIS_HOME_NOT_PRIVATE')
-  if ((await exists(home.storeDirectory)) || (await exists(home.configFile))) {
-    throw new CisError('CIS_HOME_EXISTS', `${home.directory} is in use already; nothing was changed`)
-  }
+  if (await exists(home.configFile)) throw homeExists(home)
   await chmod(home.directory, 0o700)
   return home
+}
+
+export function homeExists(home: Home): CisError {
+  return new CisError('CIS_HOME_EXISTS', `${home.directory} is in use already; nothing was changed`)
 }
 
 /**

@@ -1,5 +1,74 @@
-export { CisError, type CisErrorCode } from './errors.ts'
-export { MAX_IMPORT_ITEMS } from './limits.ts'
+export {
+  type AbortOptions,
+  type AbsentRead,
+  type Authorship,
+  type Choice,
+  type Conflict,
+  type ConflictKind,
+  type ConflictRead,
+  ContestedError,
+  CoreError,
+  type CoreErrorCode,
+  type CurateOptions,
+  type DeleteOptions,
+  type DeviceId,
+  type Domain,
+  type DomainMemory,
+  type EntryEvent,
+  type EntryId,
+  type HistoryItem,
+  type JsonValue,
+  type ListOptions,
+  type Memory,
+  type MemoryDoc,
+  type MemoryEvents,
+  type MemoryItem,
+  type MemorySnapshot,
+  type MemoryValue,
+  type PublicMemory,
+  type PutOptions,
+  type Read,
+  type Resolution,
+  type ResolveOptions,
+  type Runtime,
+  type SearchHit,
+  type SearchOptions,
+  type SourceVersion,
+  StaleBaseError,
+  StaleConflictError,
+  SyncError,
+  type SyncErrorCode,
+  type ValueRead,
+  type Version,
+  type Written
+} from '@cis-memory/core'
+export {
+  type Agent,
+  AgentExecutor,
+  type AgentFunction,
+  ConflictGuard,
+  type ConflictNotification,
+  ConflictPendingError,
+  type ContestedVersion,
+  type ContextMemory,
+  GuardError,
+  type GuardErrorCode,
+  type NamedAgent,
+  type SafeMemoryContext
+} from '@cis-memory/guard'
+export { StoreError, type StoreErrorCode, StoreLockedError } from '@cis-memory/store'
+export { type KeySource, keyFile, passphrase } from '@cis-memory/store/level'
+export { TransportError, type TransportErrorCode } from '@cis-memory/transport'
+export { type CisConfig, readConfig } from './config/config.ts'
+export { CisError, type CisErrorCode, ConfigError, type ConfigProblem } from './errors.ts'
+export { checkHome, defaultHome, type Home, homeAt } from './home.ts'
+export { type ImportMarkdownOptions, type ImportProgress, importMarkdown } from './import/import-markdown.ts'
+export { type MarkdownFile, type MarkdownPlan, planMarkdown } from './import/markdown.ts'
+export { initHome } from './init-home.ts'
+export { HolderError } from './local-socket/wire-errors.ts'
+export { nodeRuntime } from './node-runtime.ts'
+export { type OpenMemoryOptions, openMemory } from './open-memory.ts'
+export { openSession } from './open-session.ts'
 export type {
   AddPeerArguments,
   CallArguments,
@@ -50,3 +119,4 @@ export type {
   RunningNode,
   SessionOptions
 } from './operations/session.ts'
+export { type FoundScope, findScope, writeScopeFile } from './scope-file.ts'

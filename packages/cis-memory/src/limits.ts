@@ -41,3 +41,9 @@ export const DRAIN_TIMEOUT_MS: number = 2_000
 export const HOLDER_WAIT_MS: number = 5_000
 /** Between two attempts to reach or replace a holder. */
 export const HOLDER_RETRY_MS: number = 25
+
+/** Peers whose addresses are remembered, and addresses of one peer. */
+export const MAX_BOOK_PEERS: number = 1024
+export const MAX_BOOK_ADDRESSES: number = 16
+/** Peers that one request syncs with at a time. */
+export const MAX_PARALLEL_SYNCS: number = 4

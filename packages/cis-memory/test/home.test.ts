@@ -21,9 +21,10 @@ describe('a home', () => {
 
   it('is not made over another', async () => {
     const directory = await temporaryDirectory()
-    await mkdir(homeAt(directory).storeDirectory)
+    await writeFile(homeAt(directory).configFile, '')
+    await chmod(directory, 0o755)
     await expect(makeHome(directory)).rejects.toMatchObject({ code: 'CIS_HOME_EXISTS' })
-    expect(await readdir(directory)).toEqual(['store'])
+    expect((await stat(directory)).mode & 0o777).toBe(0o755)
   })
 
   it('has to be there: the error says how to begin', async () => {
@@ -49,7 +50,8 @@ describe('a home', () => {
     await writeFile(file, 'old', { mode: 0o644 })
     await writePrivateFile(file, 'new')
     expect((await stat(file)).mode & 0o777).toBe(0o600)
-    await expect(writePrivateFile(join(directory, 'none/file'), 'x')).rejects.toThrow()
-    expect(await readdir(directory)).toEqual(['peers.json'])
+    await mkdir(join(directory, 'taken'))
+    await expect(writePrivateFile(join(directory, 'taken'), 'x')).rejects.toThrow()
+    expect(await readdir(directory)).toEqual(['peers.json', 'taken'])
   })
 })

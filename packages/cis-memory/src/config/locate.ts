@@ -14,7 +14,7 @@ export function lineOfKey(text: string, key: readonly string[]): number {
     if (header?.[1] !== undefined) named = table = segments(header[1])
     else if (pair?.[1] !== undefined) named = [...table, ...segments(pair[1])]
     else continue
-    if (named.length > key.length || named.some((segment, i) => segment !== key[i])) continue
+    if (named.some((segment, i) => segment !== key[i])) continue
     if (named.length > best.depth) best = { depth: named.length, line: index + 1 }
   }
   return best.line

@@ -57,7 +57,6 @@ export function planMarkdown(files: readonly MarkdownFile[]): MarkdownPlan {
 function slugOf(title: string, fallback: string): string {
   const plain = title
     .replace(/!?\[([^\]]*)\]\([^)]*\)/gu, '$1')
-    .normalize('NFC')
     .toLowerCase()
     .replace(/[^\p{L}\p{M}\p{N}]+/gu, '-')
     .normalize('NFC')

@@ -147,8 +147,7 @@ export function malformed(problem: string): CisError {
 
 function decodeBody(body: Uint8Array): unknown {
   try {
-    // A plain view: byte strings come back as the kind of array they are cut from.
-    return decode(new Uint8Array(body.buffer, body.byteOffset, body.length), DECODE)
+    return decode(body, DECODE)
   } catch (cause) {
     // Deep nesting ends the decoder with a RangeError, which is as good a refusal as any.
     throw new CisError('CIS_SOCKET_MALFORMED', 'the other side of the local socket sent what is not CBOR', {

@@ -11,7 +11,7 @@ import { SOCKET_KEY_BYTES } from './handshake.ts'
 export interface SocketPlace {
   readonly path: string
   readonly key: Uint8Array
-  /** Takes away what was made for this run. */
+  /** Takes away a temporary directory, when there is one. The socket itself goes with its server. */
   remove(): Promise<void>
 }
 
@@ -29,7 +29,7 @@ export async function prepareSocket(directory: string): Promise<SocketPlace> {
   await requirePrivate(directory, 'CIS_SOCKET_NOT_PRIVATE')
   const key = await makeSocketKey(directory)
   const path = join(directory, SOCKET_FILE)
-  if (fits(path)) return { path, key, remove: () => rm(path, { force: true }) }
+  if (fits(path)) return { path, key, remove: async () => {} }
   const temporary = await mkdtemp(join(tmpdir(), 'cis-'))
   const elsewhere = join(temporary, SOCKET_FILE)
   if (fits(elsewhere)) {

@@ -1,0 +1,20 @@
+import type { OperationHandler } from '../local-socket/server.ts'
+import { conflictCalls, conflictStreams } from '../operations/conflict-operations.ts'
+import { dispatch } from '../operations/dispatch.ts'
+import { guardCalls } from '../operations/guard-operations.ts'
+import type { SessionMemory } from '../operations/handlers.ts'
+import { memoryCalls, memoryStreams } from '../operations/memory-operations.ts'
+import { type NodeHost, nodeCalls, nodeStreams } from '../operations/node-operations.ts'
+
+/** Every operation there is, on one session's part of a store. */
+export function operationsOf(host: NodeHost, session: SessionMemory): Omit<OperationHandler, 'close'> {
+  return dispatch(
+    {
+      ...memoryCalls(session),
+      ...conflictCalls(session),
+      ...guardCalls(session),
+      ...nodeCalls(host, session)
+    },
+    { ...memoryStreams(session), ...conflictStreams(session), ...nodeStreams(host, session) }
+  )
+}

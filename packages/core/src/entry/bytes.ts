@@ -6,9 +6,15 @@ export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
 }
 
-/** The bytes of hex digits that were checked before. */
+/**
+ * The bytes of hex digits that were checked before.
+ *
+ * @throws {TypeError} when they were not: what cannot be read would be left out in silence
+ */
 export function fromHex(hex: string): Uint8Array {
-  return new Uint8Array(Buffer.from(hex, 'hex'))
+  const bytes = new Uint8Array(Buffer.from(hex, 'hex'))
+  if (2 * bytes.length !== hex.length) throw new TypeError('expected pairs of hex digits')
+  return bytes
 }
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {

@@ -92,7 +92,8 @@ export function decodeCommit(bytes: Uint8Array, signature: Uint8Array): Commit {
   fields.integer(0, VERSION, VERSION)
   const first = fields.integer(3, 1)
   const size = fields.integer(4, 1, MAX_COMMIT_ENTRIES)
-  if (!isCounter(first + size - 1)) throw malformed('a commit', 'goes beyond the last number there is')
+  const last = first + (size - 1)
+  if (!isCounter(last)) throw malformed('a commit', 'goes beyond the last number there is')
   const previous = fields.bytes(6, 0, ID_BYTES)
   const isFirst = first === 1
   if (previous.length !== (isFirst ? 0 : ID_BYTES))
@@ -105,7 +106,7 @@ export function decodeCommit(bytes: Uint8Array, signature: Uint8Array): Commit {
     actor: actorFromBytes(fields.bytes(2, ACTOR_ID_BYTES)),
     first,
     size,
-    last: first + size - 1,
+    last,
     root: fields.bytes(5, NODE_BYTES),
     previous: isFirst ? undefined : (toHex(previous) as CommitId),
     hlc: timestamp(fields.uint64(7))

@@ -10,7 +10,7 @@
  * Sealed form, before encryption: one byte (0 as is · 1 raw deflate, RFC 1951), the length of what follows in four
  * bytes, big end first, then that, then zeros up to a multiple of 32.
  */
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { deflateRawSync, inflateRawSync, type ZlibOptions } from 'node:zlib'
 import { open, type SealingKey, seal } from '@cis-memory/store'
 import { CoreError } from '../errors.ts'
 import {
@@ -36,6 +36,10 @@ const MAX_SOURCES = 64
 
 const PREFIX_BYTES = 5
 const PADDING_BYTES = 32
+/** Below this compression saves less than the padding takes. */
+const MIN_DEFLATED_BYTES = 96
+const SMALL_PAYLOAD_BYTES = 4096
+const ZLIB_CHUNK_BYTES = 16 * 1024
 const AS_IS = 0
 const DEFLATED = 1
 
@@ -189,7 +193,8 @@ export function openPayload(key: SealingKey, sealed: Uint8Array, associatedData:
 }
 
 function frame(payload: Uint8Array): Uint8Array {
-  const deflated = payload.length > PADDING_BYTES ? deflateRawSync(payload) : payload
+  const deflated =
+    payload.length >= MIN_DEFLATED_BYTES ? deflateRawSync(payload, deflateOptions(payload)) : payload
   const body = deflated.length < payload.length ? deflated : payload
   const unpadded = PREFIX_BYTES + body.length
   const framed = new Uint8Array(Math.ceil(unpadded / PADDING_BYTES) * PADDING_BYTES)
@@ -197,6 +202,12 @@ function frame(payload: Uint8Array): Uint8Array {
   new DataView(framed.buffer).setUint32(1, body.length)
   framed.set(body, PREFIX_BYTES)
   return framed
+}
+
+/** Small payloads get a small window and a small output buffer: zlib's usual ones cost more than the work. */
+function deflateOptions(payload: Uint8Array): ZlibOptions {
+  if (payload.length > SMALL_PAYLOAD_BYTES) return {}
+  return { windowBits: 12, memLevel: 5, chunkSize: SMALL_PAYLOAD_BYTES }
 }
 
 function unframe(framed: Uint8Array): Uint8Array {
@@ -217,7 +228,8 @@ function unframe(framed: Uint8Array): Uint8Array {
 function inflate(body: Uint8Array): Uint8Array {
   let inflated: Inflated
   try {
-    const options = { maxOutputLength: MAX_PAYLOAD_BYTES, info: true }
+    const chunkSize = Math.min(Math.max(body.length * 4, 1024), ZLIB_CHUNK_BYTES)
+    const options = { maxOutputLength: MAX_PAYLOAD_BYTES, info: true, chunkSize }
     inflated = inflateRawSync(body, options) as unknown as Inflated
   } catch (cause) {
     throw new CoreError('CORE_MALFORMED', 'a sealed payload does not inflate within its limit', { cause })

@@ -81,8 +81,9 @@ export class Conflicts {
   async #freePath(transaction: Transaction, path: Path, nameOf: (idLength: number) => string): Promise<Path> {
     for (const length of SHORT_ID_LENGTHS) {
       const candidate = parsePath(nameOf(length))
-      const live = await transaction.live(this.#view.codec.tokens.of(candidate))
-      if (this.#view.toRead(candidate, live, 0).state === 'absent') return candidate
+      const token = this.#view.codec.tokens.of(candidate)
+      const live = await transaction.live(token)
+      if (this.#view.toRead(candidate, token, live, 0).state === 'absent') return candidate
     }
     throw new StaleBaseError(path, [])
   }

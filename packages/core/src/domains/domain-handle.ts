@@ -89,7 +89,7 @@ export class DomainHandle implements DomainMemory {
     const token = this.view.codec.tokens.of(path)
     const plan = async (transaction: Transaction): Promise<readonly Draft[]> => {
       const live = await transaction.live(token)
-      const read = this.view.toRead(path, live, 0)
+      const read = this.view.toRead(path, token, live, 0)
       checkBase(path, token, live, read.state === 'absent', base)
       return [draft]
     }

@@ -10,7 +10,7 @@ import { MAX_CLOCK_AHEAD_MS, MAX_COMMIT_ENTRIES, MAX_PARENTS } from '../limits.t
 import type { Runtime } from '../ports/runtime.ts'
 import type { EntryId, SourceVersion } from '../versions.ts'
 import { limitContext } from './limit-context.ts'
-import type { DomainCodec } from './open-entry.ts'
+import { type DomainCodec, type OpenedEntry, openedEntry } from './open-entry.ts'
 import type { SerialQueue } from './serial-queue.ts'
 import { type StoredEntry, storedEntry } from './stored-entry.ts'
 import type { Transaction } from './transaction.ts'
@@ -46,8 +46,8 @@ export interface WriterHost {
   /** Actors that have been succeeded by another of their device; the first to leave a context that is full. */
   isRetired(actor: ActorId): boolean
   begin(): Transaction
-  /** Makes a transaction and the entries written in it durable. */
-  commit(transaction: Transaction, entries: readonly StoredEntry[]): Promise<void>
+  /** Makes a transaction and what was applied in it durable. */
+  commit(transaction: Transaction): Promise<void>
 }
 
 interface Pending {
@@ -55,6 +55,12 @@ interface Pending {
   readonly maxEntries: number
   readonly resolve: (written: readonly WrittenEntry[]) => void
   readonly reject: (error: unknown) => void
+}
+
+interface Planned {
+  readonly entries: readonly OpenedEntry[]
+  readonly written: readonly WrittenEntry[]
+  readonly isRejected: boolean
 }
 
 /**
@@ -91,25 +97,39 @@ export class GroupWriter {
   async #flush(): Promise<void> {
     this.#isScheduled = false
     const group = this.#takeGroup()
-    const done: { pending: Pending; written: WrittenEntry[] }[] = []
+    const done: { readonly pending: Pending; readonly written: readonly WrittenEntry[] }[] = []
     try {
       const transaction = this.#host.begin()
-      const entries: StoredEntry[] = []
       for (const pending of group) {
-        try {
-          const drafts = await pending.plan(transaction)
-          const built = await this.#build(drafts, transaction, this.#host.nextNumber + entries.length)
-          for (const entry of built) await transaction.apply(entry)
-          entries.push(...built)
-          done.push({ pending, written: built.map((entry, at) => written(entry, drafts[at] as Draft)) })
-        } catch (error) {
-          pending.reject(error)
-        }
+        const planned = await this.#plan(pending, transaction)
+        // Beyond this point a failure is the store's, and takes the whole group with it.
+        for (const entry of planned.entries) await transaction.apply(entry.stored, entry)
+        if (!planned.isRejected) done.push({ pending, written: planned.written })
       }
-      if (entries.length > 0) await this.#host.commit(transaction, entries)
+      if (transaction.applied.length > 0) await this.#host.commit(transaction)
       for (const { pending, written } of done) pending.resolve(written)
     } catch (error) {
       for (const pending of group) pending.reject(error)
+    }
+  }
+
+  /** Builds what a plan decides. A plan that throws is rejected alone. */
+  async #plan(pending: Pending, transaction: Transaction): Promise<Planned> {
+    try {
+      const drafts = await pending.plan(transaction)
+      const entries = await this.#build(
+        drafts,
+        transaction,
+        this.#host.nextNumber + transaction.applied.length
+      )
+      return {
+        entries,
+        written: entries.map((entry, at) => written(entry, drafts[at] as Draft)),
+        isRejected: false
+      }
+    } catch (error) {
+      pending.reject(error)
+      return { entries: [], written: [], isRejected: true }
     }
   }
 
@@ -128,19 +148,19 @@ export class GroupWriter {
   }
 
   /** Builds all entries of a plan before any is applied, so that a draft that fails leaves nothing behind. */
-  async #build(drafts: readonly Draft[], transaction: Transaction, first: number): Promise<StoredEntry[]> {
+  async #build(drafts: readonly Draft[], transaction: Transaction, first: number): Promise<OpenedEntry[]> {
     if (drafts.length > MAX_COMMIT_ENTRIES) {
       throw new CoreError(
         'CORE_TOO_MANY_VERSIONS',
         'this would take more entries than one commit has; settle it in steps'
       )
     }
-    const built: StoredEntry[] = []
+    const built: OpenedEntry[] = []
     for (const draft of drafts) built.push(await this.#buildEntry(draft, transaction, first + built.length))
     return built
   }
 
-  async #buildEntry(draft: Draft, transaction: Transaction, n: number): Promise<StoredEntry> {
+  async #buildEntry(draft: Draft, transaction: Transaction, n: number): Promise<OpenedEntry> {
     const { codec, actor, space } = this.#host
     const path = codec.tokens.of(draft.path)
     const live = (await transaction.live(path)).map((entry) => entry.stored)
@@ -162,7 +182,8 @@ export class GroupWriter {
     }
     const payload = encodePayload(draft)
     const cipher = codec.seal(payload, payloadContext(header), this.#runtime.random(SEAL_RANDOM_BYTES))
-    return storedEntry(sealHeader(header, sha256(cipher), cipher.length), cipher, undefined, 0n)
+    const stored = storedEntry(sealHeader(header, sha256(cipher), cipher.length), cipher, undefined, 0n)
+    return openedEntry(stored, draft)
   }
 
   /** A time later than everything replaced and, as far as that allows, the wall clock's. */
@@ -182,6 +203,6 @@ export class GroupWriter {
   }
 }
 
-function written(entry: StoredEntry, draft: Draft): WrittenEntry {
-  return { path: draft.path, entryId: entry.id, replaced: entry.header.parents }
+function written(entry: OpenedEntry, draft: Draft): WrittenEntry {
+  return { path: draft.path, entryId: entry.entryId, replaced: entry.stored.header.parents }
 }

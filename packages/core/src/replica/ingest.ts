@@ -17,7 +17,7 @@ import type { PublicDomain } from './public-domain.ts'
 import type { PublicTransaction } from './public-transaction.ts'
 import { checkpointKey } from './rows.ts'
 import type { SerialQueue } from './serial-queue.ts'
-import { type StoredEntry, storedEntry } from './stored-entry.ts'
+import { storedEntry } from './stored-entry.ts'
 
 /** Where a batch came from. */
 export interface BatchSource {
@@ -60,9 +60,8 @@ export class Ingest {
   async retry(): Promise<void> {
     await this.#queue.run(async () => {
       const transaction = this.#domain.begin(NOBODY)
-      const applied: StoredEntry[] = []
-      await this.#judgeHeld(transaction, this.#membership, applied)
-      if (applied.length > 0) await this.#domain.write(transaction, applied)
+      await this.#judgeHeld(transaction, this.#membership)
+      if (transaction.applied.length > 0) await this.#domain.write(transaction)
       this.#scheduleRetry()
     })
   }
@@ -76,7 +75,6 @@ export class Ingest {
     const membership = batch.records.length > 0 ? this.#membership.clone() : this.#membership
     this.#addRecords(transaction, membership, batch.records)
     await this.#addCommits(transaction, membership, batch)
-    const applied: StoredEntry[] = []
     const report = { applied: 0, held: 0, known: 0 }
     const rereadFeeds: Uint8Array[] = []
     const leavesOf = leavesByCommit(batch)
@@ -84,7 +82,7 @@ export class Ingest {
       const stored = storedEntry(entry.header, entry.cipher, entry.path, 0n)
       const wait = this.#waitOf(transaction, membership, stored.header)
       if (wait === undefined) {
-        report[await applyTo(transaction, stored, applied)]++
+        report[(await transaction.apply(stored)) === 'known' ? 'known' : 'applied']++
         continue
       }
       report.held++
@@ -92,12 +90,12 @@ export class Ingest {
       const held = toHeld(entry, leavesOf.get(entry.commit.id), source)
       rereadFeeds.push(...(await this.#held.add(transaction, held, wait)))
     }
-    if (this.#held.size > 0) report.applied += await this.#judgeHeld(transaction, membership, applied)
+    if (this.#held.size > 0) report.applied += await this.#judgeHeld(transaction, membership)
     const { checkpoint } = source
     if (checkpoint !== undefined && !rereadFeeds.some((feed) => equalBytes(feed, checkpoint.feed))) {
       transaction.put(checkpointKey(checkpoint.feed, checkpoint.scope), encodeCbor(checkpoint.lsn))
     }
-    const conflicts = await this.#domain.write(transaction, applied)
+    const conflicts = await this.#domain.write(transaction)
     this.#scheduleRetry()
     return { ...report, conflicts }
   }
@@ -130,12 +128,8 @@ export class Ingest {
   }
 
   /** Applies every held entry that can be judged now, until no more can. */
-  async #judgeHeld(
-    transaction: PublicTransaction,
-    membership: Membership,
-    applied: StoredEntry[]
-  ): Promise<number> {
-    const before = applied.length
+  async #judgeHeld(transaction: PublicTransaction, membership: Membership): Promise<number> {
+    const before = transaction.applied.length
     const isOver = (wait: Wait): boolean => this.#isOver(transaction, membership, wait)
     for (let isGoingOn = true; isGoingOn; ) {
       isGoingOn = false
@@ -153,10 +147,10 @@ export class Ingest {
         if (device === undefined || !isSignedBy(held.commit, device)) continue
         await this.#domain.addCommit(transaction, { commit: held.commit, leaves: undefined }, true)
         const stored = storedEntry(header, held.cipher, held.path, 0n)
-        await transaction.receivedFrom(held.from, () => applyTo(transaction, stored, applied))
+        await transaction.receivedFrom(held.from, () => transaction.apply(stored))
       }
     }
-    return applied.length - before
+    return transaction.applied.length - before
   }
 
   /**
@@ -197,16 +191,6 @@ export class Ingest {
 const NOBODY = new Uint8Array(16)
 /** How often entries that wait for their time are looked at again. */
 const RETRY_MS = 30_000
-
-async function applyTo(
-  transaction: PublicTransaction,
-  stored: StoredEntry,
-  applied: StoredEntry[]
-): Promise<'applied' | 'known'> {
-  if ((await transaction.apply(stored)) === 'known') return 'known'
-  applied.push(stored)
-  return 'applied'
-}
 
 type Leaves = readonly Uint8Array[] | undefined
 

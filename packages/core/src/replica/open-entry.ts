@@ -54,13 +54,17 @@ export function privateCodec(tokens: PathTokens, keyId: KeyId): DomainCodec {
 
 /** Opens an entry. What cannot be opened or contradicts its header has no payload; it is never skipped. */
 export function openEntry(codec: DomainCodec, stored: StoredEntry): OpenedEntry {
-  const { header } = stored
-  const payload = readPayload(codec, stored)
+  return openedEntry(stored, readPayload(codec, stored))
+}
+
+/** An entry with what it is known to say. */
+export function openedEntry(stored: StoredEntry, payload: Payload | undefined): OpenedEntry {
+  const { id, dot } = stored.header
   return {
     stored,
     payload,
-    entryId: header.id,
-    dot: `${header.dot.actor}:${header.dot.n}`,
+    entryId: id,
+    dot: `${dot.actor}:${dot.n}`,
     alternatives: payload?.alternatives ?? []
   }
 }

@@ -6,7 +6,6 @@ import type { Runtime } from '../ports/runtime.ts'
 import type { WriterHost } from './group-writer.ts'
 import type { DomainCodec } from './open-entry.ts'
 import { metaKey } from './rows.ts'
-import type { StoredEntry } from './stored-entry.ts'
 import { Transaction } from './transaction.ts'
 
 const ACTOR_KEY = metaKey('actor')
@@ -63,8 +62,8 @@ export class PrivateDomain implements WriterHost {
     return new Transaction(this.rows, this.codec, undefined)
   }
 
-  async commit(transaction: Transaction, entries: readonly StoredEntry[]): Promise<void> {
-    const nextNumber = this.nextNumber + entries.length
+  async commit(transaction: Transaction): Promise<void> {
+    const nextNumber = this.nextNumber + transaction.applied.length
     transaction.put(ACTOR_KEY, encodeCbor([actorToBytes(this.actor), nextNumber]))
     const { changes } = await transaction.finish(0)
     await this.rows.write(changes)

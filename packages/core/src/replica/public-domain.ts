@@ -19,7 +19,7 @@ import { MAX_COMMIT_ENTRIES } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { WriterHost } from './group-writer.ts'
 import type { Membership } from './membership.ts'
-import type { DomainCodec } from './open-entry.ts'
+import type { DomainCodec, OpenedEntry } from './open-entry.ts'
 import { PublicTransaction } from './public-transaction.ts'
 import { commitKey, commitRange, feedEnd, headRange, metaKey } from './rows.ts'
 import { type CommitRow, decodeCommitRow, encodeCommitRow } from './signed-row.ts'
@@ -31,7 +31,7 @@ export const INSTANCE_BYTES = 16
 
 /** What became durable in one batch. */
 export interface DurableChange {
-  readonly entries: readonly StoredEntry[]
+  readonly entries: readonly OpenedEntry[]
   readonly conflicts: readonly ConflictChange[]
   /** Actors now known to have written two things under one number. */
   readonly forks: readonly ActorId[]
@@ -142,7 +142,8 @@ export class PublicDomain implements WriterHost {
   }
 
   /** Signs what was written and makes it durable. */
-  async commit(transaction: PublicTransaction, entries: readonly StoredEntry[]): Promise<void> {
+  async commit(transaction: PublicTransaction): Promise<void> {
+    const entries = transaction.applied.map((entry) => entry.stored)
     const leaves = entries.map((entry) => merkleLeaf(entry.header.digest))
     const commit = signCommit(this.#parts.key, {
       space: this.space,
@@ -155,7 +156,7 @@ export class PublicDomain implements WriterHost {
     })
     transaction.put(commitKey(commit), encodeCommitRow({ commit, leaves }))
     transaction.raiseHead(commit)
-    await this.write(transaction, entries)
+    await this.write(transaction)
   }
 
   /**
@@ -163,7 +164,7 @@ export class PublicDomain implements WriterHost {
    *
    * @returns how many paths became contested, or contested by other versions than before
    */
-  async write(transaction: PublicTransaction, entries: readonly StoredEntry[]): Promise<number> {
+  async write(transaction: PublicTransaction): Promise<number> {
     const { changes, conflicts } = await transaction.finish(this.#parts.runtime.now())
     try {
       await this.rows.write(changes)
@@ -175,7 +176,7 @@ export class PublicDomain implements WriterHost {
     for (const [actor, head] of transaction.heads) this.#heads.set(actor, head)
     for (const record of transaction.records) this.#parts.membership.add(record)
     const forks = transaction.records.flatMap((record) => (record.kind === 'fork' ? [record.actor] : []))
-    this.#parts.onDurable({ entries, conflicts, forks, isLocal: transaction.isLocal })
+    this.#parts.onDurable({ entries: transaction.applied, conflicts, forks, isLocal: transaction.isLocal })
     return conflicts.filter((change) => change.id !== undefined).length
   }
 
@@ -192,7 +193,7 @@ export class PublicDomain implements WriterHost {
     const transaction = this.begin()
     transaction.addRecord(record)
     transaction.put(OWN_KEY, encodeCbor([own.instance, actorToBytes(own.actor)]))
-    await this.write(transaction, [])
+    await this.write(transaction)
     this.#own = own
   }
 

@@ -18,7 +18,7 @@ import { HeldEntries } from './held.ts'
 import { deviceIdentity, privatePathKey, type SpaceIdentity, spaceIdentity } from './identity.ts'
 import { Ingest } from './ingest.ts'
 import { Membership } from './membership.ts'
-import { openEntry, privateCodec, publicCodec } from './open-entry.ts'
+import { privateCodec, publicCodec } from './open-entry.ts'
 import { PrivateDomain } from './private-domain.ts'
 import { type DurableChange, PublicDomain } from './public-domain.ts'
 import type { ReplicaEvents } from './replica-events.ts'
@@ -260,7 +260,7 @@ export class Replica implements Directory, SyncReplica {
       if (isOurs) return
       const transaction = this.#public.begin()
       await this.#public.addCommit(transaction, { commit, leaves: undefined }, false)
-      await this.#public.write(transaction, [])
+      await this.#public.write(transaction)
       await this.#startEpoch()
       this.#emit('epoch:started', { reason: 'a peer proved a write of this device that is not here' })
     })
@@ -290,7 +290,7 @@ export class Replica implements Directory, SyncReplica {
       if (this.membership.has(record.id)) return
       const transaction = this.#public.begin()
       transaction.addRecord(record)
-      await this.#public.write(transaction, [])
+      await this.#public.write(transaction)
     })
   }
 
@@ -318,8 +318,7 @@ export class Replica implements Directory, SyncReplica {
   #announce(change: DurableChange): void {
     const type = change.isLocal ? 'entry:committed' : 'entry:received'
     for (const entry of change.entries) {
-      const path = openEntry(this.#public.codec, entry).payload?.path
-      if (path !== undefined) this.#emitEntry(type, 'public', path, entry.header.id)
+      if (entry.payload !== undefined) this.#emitEntry(type, 'public', entry.payload.path, entry.entryId)
     }
     for (const actor of change.forks) this.#emit('fork:found', { actor })
     if (change.conflicts.length > 0) void this.#announceConflicts(change)

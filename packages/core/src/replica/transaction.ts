@@ -47,6 +47,8 @@ export class Transaction {
   readonly #feed: FeedWriter | undefined
   readonly #paths = new Map<string, PathState>()
   readonly #changes = new Map<string, RowChange>()
+  /** What was applied and not known before, in that order. */
+  readonly applied: OpenedEntry[] = []
 
   constructor(rows: RowReader, codec: DomainCodec, feed: FeedWriter | undefined) {
     this.#rows = rows
@@ -62,8 +64,10 @@ export class Transaction {
   /**
    * Applies an entry by the sibling rules: unless a live one covers it, it becomes live, and those it covers move to
    * history. Nothing is ever dropped here.
+   *
+   * @param opened what the entry says, when that is known already
    */
-  async apply(entry: StoredEntry): Promise<Applied> {
+  async apply(entry: StoredEntry, opened: OpenedEntry = openEntry(this.#codec, entry)): Promise<Applied> {
     const state = await this.#state(entry.header.path)
     if (state.live.some((other) => other.entryId === entry.id)) return 'known'
     const atHistory = historyKey(entry.header)
@@ -71,15 +75,16 @@ export class Transaction {
     if (state.live.some((other) => covers(other.stored, entry))) {
       if (wasReplaced) return 'known'
       this.put(atHistory, encodeHistoryRow({ ...entry, lsn: 0n }))
+      this.applied.push(opened)
       return 'replaced'
     }
     if (wasReplaced) this.delete(atHistory)
     const numbered = this.#number(entry)
     const stays = state.live.filter((other) => !covers(entry, other.stored))
     for (const gone of state.live.filter((other) => covers(entry, other.stored))) this.#toHistory(gone.stored)
-    state.live = [...stays, openEntry(this.#codec, numbered)].sort((a, b) =>
-      compareByTime(a.stored, b.stored)
-    )
+    const current = { ...opened, stored: numbered }
+    this.applied.push(current)
+    state.live = [...stays, current].sort((a, b) => compareByTime(a.stored, b.stored))
     state.isChanged = true
     return 'live'
   }

@@ -45,15 +45,19 @@ export class DomainView {
   }
 
   async read(path: Path): Promise<Read> {
-    return this.toRead(path, await this.live(path), await this.#detectedAt(path))
+    const token = this.codec.tokens.of(path)
+    const live = await this.liveAt(token)
+    const detectedAt = conflictKind(live) === undefined ? 0 : await this.#detectedAt(token)
+    return this.toRead(path, token, live, detectedAt)
   }
 
   /** Everything at or below a scope that is there, in the order of its tokens. */
   async *list(scope: Path): AsyncIterableIterator<MemoryItem> {
     for await (const row of this.#rows.range(liveRange(this.codec.tokens.of(scope)))) {
       const live = this.#openRow(row.value)
-      const path = pathName(live) ?? unreadablePath(pathOfKey(row.key))
-      const read = this.toRead(path, live, this.#now())
+      const token = pathOfKey(row.key)
+      const detectedAt = conflictKind(live) === undefined ? 0 : await this.#detectedAt(token)
+      const read = this.toRead(pathName(live) ?? unreadablePath(token), token, live, detectedAt)
       if (read.state !== 'absent') yield { domain: this.codec.domain, read }
     }
   }
@@ -71,11 +75,8 @@ export class DomainView {
     const row = await this.#rows.get(contestedKey(token))
     if (row === undefined) return undefined
     const live = await this.liveAt(token)
-    const read = this.toRead(
-      pathName(live) ?? unreadablePath(token),
-      live,
-      decodeContestedRow(row).detectedAt
-    )
+    const path = pathName(live) ?? unreadablePath(token)
+    const read = this.toRead(path, token, live, decodeContestedRow(row).detectedAt)
     return read.state === 'conflict' ? read.conflict : undefined
   }
 
@@ -96,11 +97,11 @@ export class DomainView {
   }
 
   /** What live entries amount to for a reader. */
-  toRead(path: Path, live: readonly OpenedEntry[], detectedAt: number): Read {
+  toRead(path: Path, token: Uint8Array, live: readonly OpenedEntry[], detectedAt: number): Read {
     const base = live.map((entry) => entry.entryId)
     const kind = conflictKind(live)
     if (kind !== undefined) {
-      const id = conflictId(this.codec.tokens.of(path), live)
+      const id = conflictId(token, live)
       const versions = live.flatMap((entry) => this.versionsOf(entry))
       return { state: 'conflict', path, base, conflict: { id, path, kind, versions, detectedAt } }
     }
@@ -146,8 +147,8 @@ export class DomainView {
     return version.expiresAt !== undefined && version.expiresAt <= this.#now()
   }
 
-  async #detectedAt(path: Path): Promise<number> {
-    const row = await this.#rows.get(contestedKey(this.codec.tokens.of(path)))
+  async #detectedAt(token: Uint8Array): Promise<number> {
+    const row = await this.#rows.get(contestedKey(token))
     return row === undefined ? this.#now() : decodeContestedRow(row).detectedAt
   }
 }
@@ -162,6 +163,7 @@ const UNREADABLE = {
 } as const
 
 function distinct(alternatives: readonly Alternative[]): [Alternative, number][] {
+  if (alternatives.length === 1) return [[alternatives[0] as Alternative, 0]]
   const seen: Uint8Array[] = []
   const kept: [Alternative, number][] = []
   for (const [index, alternative] of alternatives.entries()) {

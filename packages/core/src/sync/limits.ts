@@ -28,3 +28,13 @@ export const MAX_QUEUED_FRAMES = 8
 export const GOODBYE_MS = 1_000
 /** A code that an error message names. */
 export const MAX_CODE_BYTES = 64
+
+/** Addresses in an invitation, and bytes of one. */
+export const MAX_INVITATION_ADDRESSES = 16
+export const MAX_ADDRESS_BYTES = 255
+/** The longest invitation code: all addresses at their longest, in base32. */
+export const MAX_INVITATION_CHARACTERS = 8192
+/** System records that come with a welcome: a space's members, epochs and forks. */
+export const MAX_WELCOME_RECORDS = 1024
+/** An owner who is asked about a joiner has this long to answer. */
+export const JOIN_DECISION_MS: number = 5 * 60_000

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { AgentExecutor, ConflictGuard, type DeliveryRequest, type SafeMemoryContext } from '../src/index.ts'
-import { codeOf, failureOf, interfere, openWorld, type World } from './world.ts'
+import { codeOf, failureOf, interfere, openWorld, receiveUnreadable, type World } from './world.ts'
 
 const agent = 'reviewer'
 
@@ -81,6 +81,12 @@ describe('execute, before the agent starts', () => {
       expect(context.isFresh).toBe(false)
     }
   )
+
+  it('refuses when what has come cannot be read', async () => {
+    const { world, executor, context } = await open({ onConflict: 'finish' })
+    await receiveUnreadable(world, '/acme/web/new')
+    expect(await codeOf(() => executor.execute(started, context))).toBe('GUARD_CONFLICT_PENDING')
+  })
 
   it('refuses when a conflict comes while it asks', async () => {
     const world = await openWorld()

@@ -5,7 +5,16 @@ import {
   type ContextMemory,
   type SafeMemoryContext
 } from '../src/index.ts'
-import { CONTESTED_TEXT, codeOf, failureOf, interfere, openWorld } from './world.ts'
+import {
+  CONTESTED_TEXT,
+  codeOf,
+  failureOf,
+  interfere,
+  openWorld,
+  receiveFork,
+  receivePending,
+  receiveUnreadable
+} from './world.ts'
 
 const agent = 'reviewer'
 
@@ -130,9 +139,34 @@ describe('checkAndCreateContext', () => {
     }
   })
 
-  it('counts entries that cannot be judged yet', async () => {
-    const { memory } = await openWorld()
-    expect((await new ConflictGuard(memory).checkAndCreateContext({ agent })).pending).toBe(0)
+  it('gives what is judged, and counts the entries that cannot be yet', async () => {
+    const world = await openWorld()
+    await world.memory.public.put('a', 1)
+    await receivePending(world, '/acme/a')
+    const context = await new ConflictGuard(world.memory).checkAndCreateContext({ agent })
+    expect(context.pending).toBe(1)
+    expect(valueAt(context, 'a')).toBe(1)
+  })
+
+  it('is blocked by a version that cannot be read, alone or beside others', async () => {
+    for (const isAlone of [true, false]) {
+      const world = await openWorld()
+      if (!isAlone) await world.memory.public.put('web/a', 1)
+      await receiveUnreadable(world, '/acme/web/a')
+      const guard = new ConflictGuard(world.memory)
+      const error = await pendingOf(() => guard.checkAndCreateContext({ agent, scope: 'web' }))
+      expect(error.notifications.map(({ kind }) => kind)).toEqual(['unreadable'])
+      expect(error.notifications[0]?.versions.map(({ kind }) => kind)).toContain('unreadable')
+    }
+  })
+
+  it('is blocked by a fork', async () => {
+    const world = await openWorld()
+    await receiveFork(world, '/acme/web/a')
+    const guard = new ConflictGuard(world.memory)
+    const error = await pendingOf(() => guard.checkAndCreateContext({ agent, scope: 'web' }))
+    expect(error.notifications.map(({ kind }) => kind)).toEqual(['fork'])
+    expect(JSON.stringify(error.notifications)).not.toMatch(CONTESTED_TEXT)
   })
 })
 

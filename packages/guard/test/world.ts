@@ -1,8 +1,11 @@
 import type { Memory, MemoryValue } from '@cis-memory/core'
-import { FakeCore } from './fake-memory.ts'
+import { MemoryStore } from '@cis-memory/store'
+import { type Device, devices, openDevice, pull } from '../../core/test/support/world.ts'
 
 /** A device with a memory at `/acme`, and a peer. */
 export interface World {
+  readonly here: Device
+  readonly peer: Device
   readonly memory: Memory
   /** Makes a public path contested: this device and the peer write it without having seen each other. */
   contest(path: string): Promise<void>
@@ -15,24 +18,37 @@ export interface World {
 /** What the versions of a contested path say. None of it may reach an agent. */
 export const CONTESTED_TEXT = /CANARY/
 
+/** Two devices of one space. `contest` resolves after this device has been told of the conflict. */
 export async function openWorld(): Promise<World> {
-  const core = new FakeCore()
-  const memory = core.open('/acme')
+  const [here, peer] = (await devices(2, '/acme')) as [Device, Device]
+  const { memory } = here
   return {
+    here,
+    peer,
     memory,
     async contest(path) {
-      const versions = [
-        core.version('CANARY-LOCAL', true, { agent: 'builder', tags: ['CANARY-TAG'] }, []),
-        core.version('CANARY-REMOTE', false, { category: 'CANARY-CATEGORY' }, [])
-      ]
-      core.set('public', path, versions)
-      core.target.dispatchEvent(new CustomEvent('conflict:found', { detail: core.conflict(path, versions) }))
+      const heard = new Promise<void>((resolve) => {
+        const onConflict = (event: CustomEvent<{ path: string }>): void => {
+          if (event.detail.path !== path) return
+          memory.removeEventListener('conflict:found', onConflict)
+          resolve()
+        }
+        memory.addEventListener('conflict:found', onConflict)
+      })
+      const mine = { agent: 'builder', tags: ['CANARY-TAG'], overwrite: true }
+      await memory.public.put(path, 'CANARY-LOCAL', mine)
+      await peer.memory.public.put(path, 'CANARY-REMOTE', { category: 'CANARY-CATEGORY', overwrite: true })
+      await pull(here, peer)
+      await heard
     },
     async peerWrites(path, value) {
-      core.set('public', path, [core.version(value, false, { agent: 'peer-agent' }, [])])
+      await pull(peer, here)
+      await peer.memory.public.put(path, value, { agent: 'peer-agent', overwrite: true })
+      await pull(here, peer)
     },
     async settle(path) {
-      core.set('public', path, [core.version('settled', true, {}, [])])
+      const { id } = await memory.getConflict(path)
+      await memory.resolveConflict(id, { value: 'settled' })
     }
   }
 }
@@ -64,6 +80,39 @@ export function interfere(memory: Memory, interference: Interference): Memory {
       if (interference.isDeaf !== true) memory.addEventListener(type, listener, options)
     }
   })
+}
+
+/** A version of a public path arrives that does not open: its author sealed it with something else than the key. */
+export async function receiveUnreadable({ here, peer }: World, path: string): Promise<void> {
+  const { codec } = peer.replica.view('public')
+  const { seal } = codec
+  Object.assign(codec, {
+    seal: (...given: Parameters<typeof seal>) => seal(...given).map((byte) => byte ^ 1)
+  })
+  await peer.memory.public.put(path, 'CANARY-UNREADABLE', { overwrite: true })
+  Object.assign(codec, { seal })
+  await pull(here, peer)
+}
+
+/** Two versions of a public path arrive that one actor wrote under one number, as after a restored backup. */
+export async function receiveFork({ here, peer }: World, path: string): Promise<void> {
+  if (!(peer.store instanceof MemoryStore)) throw new TypeError('expected a store that can be copied')
+  const twin = await openDevice(peer.store.copy({ continuity: 'kept' }), peer.runtime, '/acme')
+  await peer.memory.public.put(path, 'CANARY-ONE', { overwrite: true })
+  await twin.memory.public.put(path, 'CANARY-TWO', { overwrite: true })
+  await pull(here, peer)
+  // Both stores name their numbering alike, so the twin's is read from its start.
+  const whole = new Uint8Array(0)
+  const requester = here.replica.instance
+  const { batch } = await twin.replica.readFeed({ after: 0n, scope: whole, shared: [whole], requester })
+  await here.replica.ingest(batch, { instance: twin.replica.instance })
+}
+
+/** An entry arrives that cannot be judged yet: its author's clock is an hour ahead. */
+export async function receivePending({ here, peer }: World, path: string): Promise<void> {
+  peer.runtime.nowMs += 60 * 60 * 1000
+  await peer.memory.public.put(path, 'from the future', { overwrite: true })
+  await pull(here, peer)
 }
 
 /** An object whose members are the given ones, or else the target's. */

@@ -17,6 +17,7 @@ import { GroupWriter, type Plan, type WrittenEntry } from './group-writer.ts'
 import { HeldEntries } from './held.ts'
 import { deviceIdentity, privatePathKey, type SpaceIdentity, spaceIdentity } from './identity.ts'
 import { Ingest } from './ingest.ts'
+import { Invitations } from './invitations.ts'
 import { Membership } from './membership.ts'
 import { privateCodec, publicCodec } from './open-entry.ts'
 import { PrivateDomain } from './private-domain.ts'
@@ -51,6 +52,8 @@ export class Replica implements Directory, SyncReplica {
   readonly membership: Membership
   readonly events: TypedEventEmitter<ReplicaEvents> = new TypedEventEmitter()
   readonly runtime: Runtime
+  /** The durable side of inviting others. */
+  readonly invitations: Invitations
   readonly #store: Store
   readonly #identity: SpaceIdentity
   readonly #keys: SpaceKeys
@@ -88,6 +91,7 @@ export class Replica implements Directory, SyncReplica {
     this.#private = parts.private
     this.#held = parts.held
     this.#queue = parts.queue
+    this.invitations = new Invitations(this)
     this.#feed = new Feed(parts.public, parts.membership)
     this.#ingest = new Ingest(parts.public, parts.membership, parts.held, parts.queue, runtime)
     this.#writers = {

@@ -90,7 +90,7 @@ describe('openMemory', () => {
     const actors: string[] = []
     for (const epoch of ['when-in-doubt', 'when-in-doubt', 'per-open', 'per-open'] as const) {
       await using memory = await openMemory({ ...at, epoch })
-      await memory.public.put('a', actors.length)
+      await memory.public.put('a', actors.length, { overwrite: true })
       const read = await memory.public.get('a')
       if (read.state === 'value') actors.push(read.version.actor)
     }

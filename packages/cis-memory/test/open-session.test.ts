@@ -87,7 +87,7 @@ describe('openSession', () => {
       names.map(async (name) => {
         const own = new SessionProcess(home, '/acme/web')
         await own.ready()
-        expect((await own.ask('call', 'memory.set', { path: name, value: name }))[0]).toBe('ok')
+        expect(await own.ask('call', 'memory.set', { path: name, value: name })).toContain('ok')
         await own.close()
       })
     )

@@ -8,7 +8,7 @@ import {
   MAX_REQUEST_FRAME_BYTES,
   STREAM_WINDOW_ITEMS
 } from '../limits.ts'
-import { connectionLost, FrameStream, malformed } from './frames.ts'
+import { connectionLost, FrameStream, holderClosing, malformed } from './frames.ts'
 import {
   type ConnectionScope,
   holderAnswer,
@@ -40,6 +40,8 @@ export class LocalSocketClient {
   readonly #frames: FrameStream
   readonly #pending = new Map<number, Pending>()
   #nextId = 0
+  /** The holder takes no more requests; what it has taken it still answers. */
+  #isLeaving = false
   #ended: Error | undefined
 
   private constructor(frames: FrameStream) {
@@ -106,9 +108,9 @@ export class LocalSocketClient {
     return client
   }
 
-  /** Whether the holder is there, as far as this side has heard. */
+  /** Whether the holder is there and takes requests, as far as this side has heard. */
   get isOpen(): boolean {
-    return this.#ended === undefined
+    return this.#ended === undefined && !this.#isLeaving
   }
 
   async call(name: string, args: unknown, options: AbortOptions = {}): Promise<unknown> {
@@ -132,7 +134,7 @@ export class LocalSocketClient {
       return await answer
     } finally {
       signal?.removeEventListener('abort', onAbort)
-      this.#pending.delete(id)
+      this.#forget(id)
     }
   }
 
@@ -181,8 +183,8 @@ export class LocalSocketClient {
       }
     } finally {
       signal?.removeEventListener('abort', onAbort)
-      this.#pending.delete(id)
       if (outcome !== 'done') this.#cancel(id)
+      this.#forget(id)
     }
   }
 
@@ -194,6 +196,7 @@ export class LocalSocketClient {
 
   #ask(request: Request): void {
     if (this.#ended !== undefined) throw this.#ended
+    if (this.#isLeaving && request.type !== 'more') throw holderClosing()
     this.#frames.send(request).catch((error) => {
       if (request.type === 'call' || request.type === 'stream') this.#pending.get(request.id)?.fail(error)
     })
@@ -201,6 +204,15 @@ export class LocalSocketClient {
 
   #cancel(id: number): void {
     if (this.#ended === undefined) this.#frames.send({ type: 'cancel', id }).catch(() => {})
+  }
+
+  #forget(id: number): void {
+    this.#pending.delete(id)
+    this.#leaveWhenDone()
+  }
+
+  #leaveWhenDone(): void {
+    if (this.#isLeaving && this.#pending.size === 0) void this.#frames.finish()
   }
 
   async #listen(messages: AsyncGenerator<unknown>): Promise<void> {
@@ -212,7 +224,10 @@ export class LocalSocketClient {
           reason = refusal(reply)
           break
         }
-        this.#deliver(reply)
+        if (reply.type === 'closing') {
+          this.#isLeaving = true
+          this.#leaveWhenDone()
+        } else this.#deliver(reply)
       }
     } catch (error) {
       reason = error as Error
@@ -221,7 +236,7 @@ export class LocalSocketClient {
     this.#frames.destroy()
   }
 
-  #deliver(reply: Exclude<Reply, { type: 'refused' }>): void {
+  #deliver(reply: Exclude<Reply, { type: 'refused' | 'closing' }>): void {
     const pending = this.#pending.get(reply.id)
     switch (reply.type) {
       case 'item':

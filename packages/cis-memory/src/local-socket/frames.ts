@@ -137,6 +137,14 @@ export function connectionLost(options?: ErrorOptions): CisError {
   )
 }
 
+/** The holder takes no more requests. Nothing was done. */
+export function holderClosing(): CisError {
+  return new CisError(
+    'CIS_HOLDER_CLOSING',
+    'the process that has the store open is closing; ask again in a moment'
+  )
+}
+
 /** Refuses bytes that follow no rule of the socket. */
 export function malformed(problem: string): CisError {
   return new CisError(

@@ -7,8 +7,13 @@ export type Request =
   | { readonly type: 'more'; readonly id: number; readonly items: number }
   | { readonly type: 'cancel'; readonly id: number }
 
-/** From the holder. `result`, `end` and `error` are the last of their id; `refused` is the last of all. */
+/**
+ * From the holder. `result`, `end` and `error` are the last of their id; `refused` is the last of all. After
+ * `closing` the client asks nothing new and ends the line once it has its answers: whatever it had sent by then is
+ * answered, if only with a refusal.
+ */
 export type Reply =
+  | { readonly type: 'closing' }
   | { readonly type: 'refused'; readonly code: string; readonly message: string }
   | { readonly type: 'result' | 'item'; readonly id: number; readonly value: unknown }
   | { readonly type: 'end'; readonly id: number }
@@ -31,6 +36,7 @@ const request: z.ZodType<Request> = z.union([
 ])
 
 const reply: z.ZodType<Reply> = z.union([
+  z.object({ type: z.literal('closing') }),
   z.object({ type: z.literal('refused'), code: z.string(), message: z.string() }),
   z.object({ type: z.enum(['result', 'item']), id, value: z.unknown() }),
   z.object({ type: z.literal('end'), id }),

@@ -12,7 +12,7 @@ import {
   MAX_SOCKET_CONNECTIONS,
   STREAM_WINDOW_ITEMS
 } from '../limits.ts'
-import { connectionLost, FrameStream, malformed } from './frames.ts'
+import { connectionLost, FrameStream, holderClosing, malformed } from './frames.ts'
 import {
   type ConnectionScope,
   clientHello,
@@ -65,7 +65,7 @@ export async function serveLocalSocket(options: LocalSocketOptions): Promise<Loc
     }
     const connection = new Connection(socket, options)
     connections.add(connection)
-    void connection.run().finally(() => connections.delete(connection))
+    void connection.ended.then(() => connections.delete(connection))
   })
   await listen(server, path)
   await chmod(path, 0o600)
@@ -97,23 +97,11 @@ async function closeServer(
   runtime: Runtime
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  const all = (what: (connection: Connection) => Promise<void>): Promise<unknown> =>
-    Promise.all([...connections].map(what))
+  const ended = Promise.all([...connections].map((connection) => connection.ended))
   for (const connection of connections) connection.drain()
-  await within(
-    runtime,
-    DRAIN_TIMEOUT_MS,
-    all((connection) => connection.settled())
-  )
+  await within(runtime, DRAIN_TIMEOUT_MS, ended)
   for (const connection of connections) connection.stop()
-  await within(
-    runtime,
-    DRAIN_TIMEOUT_MS,
-    all(async (connection) => {
-      await connection.settled()
-      await connection.finish()
-    })
-  )
+  await within(runtime, DRAIN_TIMEOUT_MS, ended)
   for (const connection of connections) connection.destroy()
   await closed
 }
@@ -139,6 +127,9 @@ class Connection {
   readonly #options: LocalSocketOptions
   readonly #requests = new Map<number, Running>()
   readonly #tasks = new Set<Promise<void>>()
+  /** Resolves when it is over and nothing runs here any more. */
+  readonly ended: Promise<void>
+  #hasHandler = false
   #isDraining = false
 
   constructor(socket: Socket, options: LocalSocketOptions) {
@@ -147,10 +138,28 @@ class Connection {
       maxSendBytes: MAX_REPLY_FRAME_BYTES,
       maxReceiveBytes: MAX_HANDSHAKE_FRAME_BYTES
     })
+    this.ended = this.#run()
+  }
+
+  /** Refuses requests from now on, and asks the client to leave once it has its answers. */
+  drain(): void {
+    this.#isDraining = true
+    if (this.#hasHandler) void this.#send({ type: 'closing' }).catch(() => {})
+    else this.#frames.destroy()
+  }
+
+  /** Ends what runs, tells the client why, and leaves. */
+  stop(): void {
+    this.#abort(connectionLost())
+    void Promise.allSettled(this.#tasks).then(() => this.#frames.finish())
+  }
+
+  destroy(): void {
+    this.#frames.destroy()
   }
 
   /** Serves until the client is gone. Never rejects: whatever goes wrong ends this connection and nothing else. */
-  async run(): Promise<void> {
+  async #run(): Promise<void> {
     const messages = this.#frames.receive()
     let handler: OperationHandler | undefined
     try {
@@ -169,31 +178,8 @@ class Connection {
     }
     this.#abort(connectionEnded())
     await this.#frames.finish()
-    await this.settled()
-    await handler?.close().catch(() => {})
-  }
-
-  /** Refuses requests from now on. */
-  drain(): void {
-    this.#isDraining = true
-  }
-
-  /** Resolves when nothing runs here any more. */
-  async settled(): Promise<void> {
     await Promise.allSettled(this.#tasks)
-  }
-
-  /** Ends what runs, and tells its client why. */
-  stop(): void {
-    this.#abort(connectionLost())
-  }
-
-  async finish(): Promise<void> {
-    await this.#frames.finish()
-  }
-
-  destroy(): void {
-    this.#frames.destroy()
+    await handler?.close().catch(() => {})
   }
 
   #abort(reason: Error): void {
@@ -215,6 +201,7 @@ class Connection {
       const facts = { socketPath: path, holderNonce, clientNonce: nonce, scope, domain }
       requireProof('client', key, facts, proof)
       const handler = this.#options.open({ scope, domain })
+      this.#hasHandler = true
       await this.#frames.send({ proof: proofOf('holder', key, facts) })
       return handler
     } finally {
@@ -304,13 +291,6 @@ class Window {
     }
     this.#signal.throwIfAborted()
   }
-}
-
-function holderClosing(): CisError {
-  return new CisError(
-    'CIS_HOLDER_CLOSING',
-    'the process that has the store open is closing; ask again in a moment'
-  )
 }
 
 function connectionEnded(): DOMException {

@@ -1,4 +1,5 @@
 export { type DeviceId, DeviceKey, deviceId, devicePublicKey, verifySignature } from './entry/ed25519.ts'
+export { type Path, parsePath, ROOT, resolvePath } from './entry/path.ts'
 export type { JsonValue, MemoryValue } from './entry/value.ts'
 export {
   ContestedError,
@@ -40,6 +41,25 @@ export {
   spaceIdentity
 } from './replica/identity.ts'
 export { Replica, type ReplicaOptions } from './replica/replica.ts'
+export { type Batch, type BatchCommit, type BatchEntry, decodeBatch, encodeBatch } from './sync/batch.ts'
+export {
+  runSession,
+  type SessionOptions,
+  type SyncOptions,
+  type SyncReport,
+  SyncSession,
+  serveSession
+} from './sync/driver.ts'
+export {
+  decodeInvitation,
+  encodeInvitation,
+  INVITATION_SECRET_BYTES,
+  type Invitation,
+  invitationId
+} from './sync/invitation.ts'
+export type { InvitationStore, Joiner, StoredInvitation, Welcome } from './sync/invitation-store.ts'
+export { answerJoin, type JoinOutcome, joinSpace } from './sync/join.ts'
+export type { IngestReport, IngestSource, SyncReplica } from './sync/sync-replica.ts'
 export type {
   AbsentRead,
   Authorship,

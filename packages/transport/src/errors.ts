@@ -33,11 +33,7 @@ export function dialError(cause: unknown, name: string): TransportError {
     return notAllowed(name, cause)
   }
   if (names.has('NoValidAddressesError')) {
-    return new TransportError(
-      'TRANSPORT_UNREACHABLE',
-      `no address of ${name} is known. Give its address, or wait until it is discovered`,
-      { cause }
-    )
+    return noAddress(name)
   }
   if (/does not match expected remote peer|payload identity key/i.test(text)) {
     return new TransportError(
@@ -73,5 +69,51 @@ export function notRunning(): TransportError {
   return new TransportError(
     'TRANSPORT_NOT_RUNNING',
     'the network is not running. Start it first; after a stop, create another one'
+  )
+}
+
+export function listenError(listen: readonly string[], cause: unknown): TransportError {
+  const where = listen.join(', ')
+  const text = flatten(cause)
+  if (text.includes('EADDRINUSE')) {
+    return new TransportError(
+      'TRANSPORT_ADDRESS_IN_USE',
+      `another program listens on ${where} already. Stop it, or choose another port (0 takes any that is free)`,
+      { cause }
+    )
+  }
+  return new TransportError(
+    'TRANSPORT_CANNOT_LISTEN',
+    `this device cannot listen on ${where}. Check that the address is one of its own and the port is allowed`,
+    { cause }
+  )
+}
+
+function flatten(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const nested: unknown[] = error instanceof AggregateError ? error.errors : []
+  const parts = [error.message, 'code' in error ? String(error.code) : '', ...nested.map(flatten)]
+  if (error.cause !== undefined) parts.push(flatten(error.cause))
+  return parts.join(' ')
+}
+
+export function noAddress(name: string): TransportError {
+  return new TransportError(
+    'TRANSPORT_UNREACHABLE',
+    `no address of ${name} is known. Give its address, or wait until it is discovered`
+  )
+}
+
+export function tooManyStreams(protocol: string): TransportError {
+  return new TransportError(
+    'TRANSPORT_TOO_MANY_STREAMS',
+    `too many ${protocol} channels are open. Close one, or wait until one ends`
+  )
+}
+
+export function ownAddress(): TransportError {
+  return new TransportError(
+    'TRANSPORT_BAD_ADDRESS',
+    'this address is of this device itself. Give the address that the other device shows'
   )
 }

@@ -278,8 +278,8 @@ export class Gossip {
     const pubsub = this.#pubsub
     if (!this.#isRunning || pubsub === undefined) return
     const known = new Set(pubsub.getPeers().map(String))
-    for (const connection of this.#init.connections()) {
-      const peer = connection.remotePeer.toString()
+    const connections = new Map(this.#init.connections().map((each) => [each.remotePeer.toString(), each]))
+    for (const [peer, connection] of connections) {
       const missed = this.#speakers.get(peer)
       const device = this.#init.memberOf(connection)
       if (missed === undefined || device === undefined || !this.#init.isTrusted(device)) continue

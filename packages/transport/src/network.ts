@@ -1,192 +1,50 @@
 import './runtime-shim.ts'
-import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
-import type { AbortOptions, DeviceId, DeviceKey, FrameChannel, Runtime } from '@cis-memory/core'
-import { bootstrap } from '@libp2p/bootstrap'
-import { type Identify, identify } from '@libp2p/identify'
+import type { AbortOptions, DeviceId, FrameChannel, Runtime } from '@cis-memory/core'
+import type { Identify } from '@libp2p/identify'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
-import { mdns } from '@libp2p/mdns'
-import { ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p, type Libp2p } from 'libp2p'
-import { TypedEventEmitter, type TypedEventTarget } from 'main-event'
-import { overlay, type Registrar } from './components.ts'
+import type { Libp2p } from 'libp2p'
+import { TypedEventEmitter } from 'main-event'
 import { Connections, type Role, TrackedConnection } from './connections.ts'
-import { dialError, notAllowed, notRunning, refused, TransportError } from './errors.ts'
+import {
+  dialError,
+  listenError,
+  noAddress,
+  notAllowed,
+  notRunning,
+  ownAddress,
+  refused,
+  TransportError,
+  tooManyStreams
+} from './errors.ts'
 import { StreamChannel } from './framing.ts'
 import { Gossip, type PublishResult, type TopicValidator } from './gossip.ts'
+import { createNode } from './libp2p-node.ts'
 import {
-  ADDRESS_DIAL_TIMEOUT_MS,
   DIAL_TIMEOUT_MS,
   IDENTIFY_TIMEOUT_MS,
   MAX_CHANNELS,
-  MAX_CONNECTION_STREAMS,
-  MAX_CONNECTIONS,
-  MAX_INBOUND_PENDING,
-  MAX_INBOUND_PER_SECOND,
   MAX_KEPT_PEERS,
-  MAX_PARALLEL_DIALS,
   MAX_PEER_ADDRESSES,
   MAX_PROTOCOL_STREAMS,
   MAX_STRANGER_STREAMS,
   MAX_STRANGERS,
-  MAX_STREAM_BUFFER_BYTES,
-  MAX_STREAM_WINDOW_BYTES,
-  MAX_WAITING_DIALS,
-  PING_INTERVAL_MS,
   STOP_GOODBYE_MS,
   STOP_TIMEOUT_MS,
   STRANGER_CONNECTION_MS
 } from './limits.ts'
+import type {
+  ChannelHandler,
+  HandleOptions,
+  Network,
+  NetworkEvents,
+  NetworkOptions,
+  OpenOptions
+} from './network-types.ts'
 import { deviceOfPeer, parseAddress, peerOfDevice, privateKeyOf } from './peer-id.ts'
 import { Redialer } from './redialer.ts'
 import { systemRuntime } from './system-runtime.ts'
-import { resolvers, untilAborted } from './waiting.ts'
-
-/** A peer was found, by mDNS, through a bootstrap address or by its own introduction. Nobody has dialled it yet. */
-export interface PeerDiscovery {
-  readonly device: DeviceId
-  readonly addresses: readonly string[]
-}
-
-export interface GossipSubscription {
-  readonly device: DeviceId
-  readonly topic: string
-  readonly isSubscribed: boolean
-}
-
-export interface GossipRejection {
-  readonly device: DeviceId
-  readonly topic: string
-}
-
-export interface NetworkEvents {
-  /** A member can be reached: both ends have accepted each other. Once per device, however many connections. */
-  'peer:connect': CustomEvent<DeviceId>
-  /** The last connection to a member is gone. */
-  'peer:disconnect': CustomEvent<DeviceId>
-  'peer:discovery': CustomEvent<PeerDiscovery>
-  /** A member began or ceased to listen to a topic that this node listens to. */
-  'gossip:subscription': CustomEvent<GossipSubscription>
-  /** A validator rejected what this peer passed on. */
-  'gossip:reject': CustomEvent<GossipRejection>
-}
-
-export interface NetworkOptions {
-  /** The device whose network identity this is. */
-  readonly deviceKey: DeviceKey
-  /** Where to listen, such as `/ip4/0.0.0.0/tcp/4001`; port 0 takes any. Empty: only dial. */
-  readonly listen: readonly string[]
-  /** Whether a device is a member. Asked at every connection and every stream; keep it quick. */
-  readonly allow: (device: DeviceId) => boolean
-  /**
-   * Whether gossip may be exchanged with a connected member by now, for instance once its handshake is done. Call
-   * `refresh` when the answer changes.
-   *
-   * @default always
-   */
-  readonly isTrusted?: (device: DeviceId) => boolean
-  /**
-   * Whether devices that are not members may connect, to speak the join protocol and nothing else. True while an
-   * invitation is open.
-   *
-   * @default never
-   */
-  readonly admitStrangers?: () => boolean
-  /** Find members in the local network. Nodes see each other when their service tags are equal. */
-  readonly mdns?: { readonly serviceTag: string }
-  /** Addresses to learn of at the start, as if discovered. */
-  readonly bootstrap?: readonly string[]
-  /** Addresses of members to keep connected, now and for ever. */
-  readonly peers?: readonly string[]
-  /** @default the real clock, randomness and timers */
-  readonly runtime?: Runtime
-}
-
-export interface OpenOptions extends AbortOptions {
-  /**
-   * Connect even though the peer is not a member: for joining. On such a connection only protocols that are open to
-   * strangers work, at both ends.
-   *
-   * @default false
-   */
-  readonly asStranger?: boolean
-}
-
-export interface HandleOptions {
-  /**
-   * Whether devices that are not members may use this protocol: for joining.
-   *
-   * @default false
-   */
-  readonly openToStrangers?: boolean
-}
-
-/** Answers a channel a peer opened. When it returns the channel is closed, when it throws the channel is dropped. */
-export type ChannelHandler = (channel: FrameChannel) => void | Promise<void>
-
-/**
- * This device on the network: who it is connected to, and lines of frames and broadcasts between them.
- *
- * Starts once and stops once. Every promise that waits rejects with the signal's reason when its signal is aborted.
- */
-export interface Network extends TypedEventTarget<NetworkEvents>, AsyncDisposable {
-  readonly device: DeviceId
-  /** @throws {TransportError} `TRANSPORT_ADDRESS_IN_USE`, `TRANSPORT_CANNOT_LISTEN` */
-  start(): Promise<void>
-  /** Ends everything within two seconds, whatever state peers are in. May be called twice. */
-  stop(): Promise<void>
-  /** Where this node can be dialled, each address ending with its peer id. */
-  addresses(): string[]
-  /** Members that can be reached now. */
-  connectedPeers(): DeviceId[]
-  /** Every address known of a device. Keep them: the network forgets when it stops. */
-  knownAddresses(device: DeviceId): Promise<string[]>
-  /**
-   * Keeps these members connected from now on: dials, and redials for ever with growing pauses. Members that have
-   * connected once are kept anyway.
-   *
-   * @throws {TransportError} `TRANSPORT_BAD_ADDRESS`
-   */
-  keepConnected(addresses: readonly string[]): void
-  /**
-   * Connects to a member. Resolves once both ends have accepted each other.
-   *
-   * @param target a device whose address is known, or an address
-   * @throws {TransportError} `TRANSPORT_BAD_ADDRESS`, `TRANSPORT_UNREACHABLE`, `TRANSPORT_WRONG_DEVICE`,
-   * `TRANSPORT_NOT_ALLOWED` when the peer is no member, `TRANSPORT_REFUSED` when it says so of us,
-   * `TRANSPORT_NOT_RUNNING`
-   */
-  dial(target: DeviceId | string, options?: AbortOptions): Promise<DeviceId>
-  /** Hangs up, and does not redial until asked to or until the peer is back by itself. */
-  disconnect(device: DeviceId): Promise<void>
-  /**
-   * Opens a line of frames to a peer, connecting first if need be.
-   *
-   * The peer's limit on streams shows only afterwards, as `SYNC_DISCONNECTED`.
-   *
-   * @throws {TransportError} as `dial`, and `TRANSPORT_NO_PROTOCOL`, `TRANSPORT_TOO_MANY_STREAMS`
-   */
-  open(target: DeviceId | string, protocol: string, options?: OpenOptions): Promise<FrameChannel>
-  /** Answers a protocol. One handler per protocol. */
-  handle(protocol: string, handler: ChannelHandler, options?: HandleOptions): Promise<void>
-  /**
-   * Hands a message to the connected members that listen to a topic. Never waits for them.
-   *
-   * @throws {TransportError} `TRANSPORT_MESSAGE_TOO_LARGE`, `TRANSPORT_NOT_RUNNING`
-   */
-  publish(topic: string, message: Uint8Array): Promise<PublishResult>
-  /** Listens to a topic. The returned function ends that. */
-  subscribe(topic: string, validator: TopicValidator): () => void
-  /** Members known to listen to a topic. */
-  subscribers(topic: string): DeviceId[]
-  /**
-   * Asks `allow`, `isTrusted` and `admitStrangers` again about every connection: hangs up on whoever is no longer
-   * allowed, lets new members connect as such, and starts gossip with those now trusted.
-   */
-  refresh(): void
-}
+import { resolvers, untilAborted, withDeadline } from './waiting.ts'
 
 /**
  * Makes a node. It listens to nobody until it is started.
@@ -251,61 +109,18 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
   async create(): Promise<void> {
     const { deviceKey, listen, mdns: mdnsOptions, bootstrap: entryPoints = [] } = this.#options
     for (const address of entryPoints) parseAddress(address)
-    let service: Identify | undefined
-    const libp2p = await createLibp2p({
-      start: false,
+    const { libp2p, identify } = await createNode({
       privateKey: await privateKeyOf(deviceKey),
-      nodeInfo: { name: 'cis', version: '1', userAgent: 'cis/1' },
-      addresses: { listen: readListen(listen) },
-      transports: [tcp()],
-      connectionEncrypters: [noise()],
-      streamMuxers: [
-        yamux({
-          maxInboundStreams: MAX_CONNECTION_STREAMS,
-          maxOutboundStreams: MAX_CONNECTION_STREAMS,
-          streamOptions: {
-            maxStreamWindowSize: MAX_STREAM_WINDOW_BYTES,
-            maxReadBufferLength: MAX_STREAM_BUFFER_BYTES
-          }
-        })
-      ],
-      peerDiscovery: [
-        ...(mdnsOptions === undefined ? [] : [mdns({ serviceTag: mdnsOptions.serviceTag })]),
-        ...(entryPoints.length === 0 ? [] : [bootstrap({ list: [...entryPoints], timeout: 0 })])
-      ],
-      connectionGater: {
-        denyDialPeer: (peer) => !this.#mayDial(peer),
-        denyOutboundEncryptedConnection: (peer) => !this.#mayDial(peer),
-        denyInboundEncryptedConnection: (peer) => !this.#mayEnter(peer)
-      },
-      connectionManager: {
-        maxConnections: MAX_CONNECTIONS,
-        maxParallelDials: MAX_PARALLEL_DIALS,
-        maxDialQueueLength: MAX_WAITING_DIALS,
-        maxPeerAddrsToDial: 2 * MAX_PEER_ADDRESSES,
-        dialTimeout: DIAL_TIMEOUT_MS,
-        addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS,
-        inboundUpgradeTimeout: DIAL_TIMEOUT_MS,
-        inboundConnectionThreshold: MAX_INBOUND_PER_SECOND,
-        maxIncomingPendingConnections: MAX_INBOUND_PENDING,
-        // Redialling is ours: libp2p's gives up for good.
-        reconnectRetries: 0
-      },
-      connectionMonitor: { pingInterval: PING_INTERVAL_MS },
-      services: {
-        // Run by hand, on members' connections only: it tells our addresses and protocols.
-        identify: (components) => {
-          const registrar = this.#membersOnly(components.registrar as Registrar)
-          const create = identify({ runOnConnectionOpen: false, timeout: IDENTIFY_TIMEOUT_MS })
-          service = create(overlay(components, { registrar: registrar as typeof components.registrar }))
-          return service
-        },
-        ping: ping(),
-        pubsub: (components) => this.#gossip.service(components)
-      }
+      listen: readListen(listen),
+      serviceTag: mdnsOptions?.serviceTag,
+      entryPoints,
+      mayDial: (peer) => this.#mayDial(peer),
+      mayEnter: (peer) => this.#mayEnter(peer),
+      isMember: (connection) => this.#memberOf(connection) !== undefined,
+      gossip: (components) => this.#gossip.service(components)
     })
-    this.#identify = service
     this.#libp2p = libp2p
+    this.#identify = identify
     libp2p.addEventListener('connection:open', (event) => this.#onOpen(event.detail))
     libp2p.addEventListener('connection:close', (event) => this.#onClose(event.detail))
     libp2p.addEventListener('peer:discovery', (event) => this.#onDiscovery(event.detail))
@@ -376,12 +191,10 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
       if (opened.filter((channel) => channel.isOpenedByUs(protocol)).length >= MAX_PROTOCOL_STREAMS) {
         throw tooManyStreams(protocol)
       }
-      const signal = this.#bounded(options.signal)
       try {
-        const stream = await tracked.connection.newStream(protocol, {
-          signal,
-          maxOutboundStreams: MAX_PROTOCOL_STREAMS
-        })
+        const stream = await this.#bounded(options.signal, (signal) =>
+          tracked.connection.newStream(protocol, { signal, maxOutboundStreams: MAX_PROTOCOL_STREAMS })
+        )
         return this.#channel(stream, tracked)
       } catch (error) {
         options.signal?.throwIfAborted()
@@ -479,20 +292,6 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
   #memberOf(connection: Connection): DeviceId | undefined {
     const tracked = this.#connections.get(connection)
     return tracked?.role === 'member' && this.#isAllowed(tracked.device) ? tracked.device : undefined
-  }
-
-  #membersOnly(registrar: Registrar): Registrar {
-    return overlay(registrar, {
-      handle: async (protocol, handler, options) =>
-        registrar.handle(
-          protocol,
-          async (stream, connection) => {
-            if (this.#memberOf(connection) === undefined) stream.abort(new Error('for members only'))
-            else await handler(stream, connection)
-          },
-          options
-        )
-    })
   }
 
   #onOpen(connection: Connection): void {
@@ -613,29 +412,26 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
     const address = target.startsWith('/') ? parseAddress(target) : undefined
     const device = address?.device ?? (target as DeviceId)
     const name = `device ${device.slice(0, 8)}`
-    const libp2p = this.#node()
     if (this.#state !== 'running') throw notRunning()
+    if (device === this.device) throw ownAddress()
     const [usable] = this.#connections.usable(device, role)
     if (usable !== undefined) return usable
     if (role === 'member' && !this.#isAllowed(device)) throw notAllowed(name)
-    const signal = this.#bounded(options.signal)
-    for (const pending of this.#connections.of(device)) {
-      if (pending.role !== role || pending.isUp || pending.isEnding) continue
-      await untilAborted(Promise.allSettled([pending.up]), signal).catch(() =>
-        options.signal?.throwIfAborted()
-      )
-      if (pending.isUp) return pending
-    }
     if (role === 'stranger') this.#joining.set(device, (this.#joining.get(device) ?? 0) + 1)
     try {
-      const addresses = address === undefined ? await this.#addressesOf(device) : [address.multiaddr]
-      if (addresses.length === 0) throw noAddress(name)
-      // A stranger's connection that is still winding down must not be taken for a member's.
-      const force = this.#connections.of(device).some((other) => other.role !== role || other.isEnding)
-      const connection = await libp2p.dial(addresses, { signal, force })
-      const tracked = this.#connections.get(connection)
-      if (tracked === undefined) throw refused(name)
-      await untilAborted(tracked.up, signal)
+      const tracked = await this.#bounded(options.signal, async (signal) => {
+        const pending = await this.#comingUp(device, role, signal)
+        if (pending !== undefined) return pending
+        const addresses = address === undefined ? await this.#addressesOf(device) : [address.multiaddr]
+        if (addresses.length === 0) throw noAddress(name)
+        // A stranger's connection that is still winding down must not be taken for a member's.
+        const force = this.#connections.of(device).some((other) => other.role !== role || other.isEnding)
+        const connection = await this.#node().dial(addresses, { signal, force })
+        const dialled = this.#connections.get(connection)
+        if (dialled === undefined) throw refused(name)
+        await untilAborted(dialled.up, signal)
+        return dialled
+      })
       if (address !== undefined) this.#remember(target)
       return tracked
     } catch (error) {
@@ -643,12 +439,20 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
       if (this.#state !== 'running') throw notRunning()
       throw dialError(error, name)
     } finally {
-      if (role === 'stranger') {
-        const count = (this.#joining.get(device) ?? 1) - 1
-        if (count === 0) this.#joining.delete(device)
-        else this.#joining.set(device, count)
-      }
+      const count = (this.#joining.get(device) ?? 0) - (role === 'stranger' ? 1 : 0)
+      if (count > 0) this.#joining.set(device, count)
+      else this.#joining.delete(device)
     }
+  }
+
+  /** A connection that both ends are about to accept, once they have. The peer may have dialled us meanwhile. */
+  async #comingUp(device: DeviceId, role: Role, signal: AbortSignal): Promise<TrackedConnection | undefined> {
+    for (const pending of this.#connections.of(device)) {
+      if (pending.role !== role || pending.isUp || pending.isEnding) continue
+      await untilAborted(Promise.allSettled([pending.up]), signal)
+      if (pending.isUp) return pending
+    }
+    return undefined
   }
 
   #channel(stream: Stream, tracked: TrackedConnection): StreamChannel {
@@ -709,10 +513,9 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
     }
   }
 
-  #bounded(signal: AbortSignal | undefined): AbortSignal {
-    const signals = [this.#stopping.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]
-    if (signal !== undefined) signals.push(signal)
-    return AbortSignal.any(signals)
+  #bounded<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const signals = [this.#stopping.signal, signal]
+    return withDeadline({ runtime: this.#runtime, ms: DIAL_TIMEOUT_MS, signals }, work)
   }
 }
 
@@ -743,43 +546,4 @@ function readListen(listen: readonly string[]): string[] {
     }
   }
   return [...listen]
-}
-
-function listenError(listen: readonly string[], cause: unknown): TransportError {
-  const where = listen.join(', ')
-  const text = flatten(cause)
-  if (text.includes('EADDRINUSE')) {
-    return new TransportError(
-      'TRANSPORT_ADDRESS_IN_USE',
-      `another program listens on ${where} already. Stop it, or choose another port (0 takes any that is free)`,
-      { cause }
-    )
-  }
-  return new TransportError(
-    'TRANSPORT_CANNOT_LISTEN',
-    `this device cannot listen on ${where}. Check that the address is one of its own and the port is allowed`,
-    { cause }
-  )
-}
-
-function flatten(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const nested: unknown[] = error instanceof AggregateError ? error.errors : []
-  const parts = [error.message, 'code' in error ? String(error.code) : '', ...nested.map(flatten)]
-  if (error.cause !== undefined) parts.push(flatten(error.cause))
-  return parts.join(' ')
-}
-
-function noAddress(name: string): TransportError {
-  return new TransportError(
-    'TRANSPORT_UNREACHABLE',
-    `no address of ${name} is known. Give its address, or wait until it is discovered`
-  )
-}
-
-function tooManyStreams(protocol: string): TransportError {
-  return new TransportError(
-    'TRANSPORT_TOO_MANY_STREAMS',
-    `too many ${protocol} channels are open. Close one, or wait until one ends`
-  )
 }

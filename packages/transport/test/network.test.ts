@@ -2,7 +2,8 @@ import type { DeviceId } from '@cis-memory/core'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
 import { MAX_PROTOCOL_STREAMS, MAX_STRANGERS } from '../src/limits.ts'
-import { createNetwork, type NetworkOptions } from '../src/network.ts'
+import { createNetwork } from '../src/network.ts'
+import type { NetworkOptions } from '../src/network-types.ts'
 import { deviceOfAddress, peerOfDevice } from '../src/peer-id.ts'
 import {
   cleanUp,
@@ -127,6 +128,11 @@ describe('dialling', () => {
     await gone.stop()
     await expect(a.dial(gone.at)).rejects.toMatchObject({ code: 'TRANSPORT_UNREACHABLE' })
     await expect(a.dial(newKey().id)).rejects.toMatchObject({ code: 'TRANSPORT_UNREACHABLE' })
+  })
+
+  it('says so when the address is its own', async () => {
+    const a = await startNetwork()
+    await expect(a.dial(a.at)).rejects.toMatchObject({ code: 'TRANSPORT_BAD_ADDRESS' })
   })
 
   it('says that another device answers at an address', async () => {
@@ -289,8 +295,14 @@ describe('a stranger', () => {
     host.subscribe('topic', () => 'accept')
     const raw = await startRawNode()
     raw.services.pubsub.subscribe('topic')
+    const introductions: unknown[] = []
+    raw.addEventListener('peer:identify', (event) => introductions.push(event.detail.listenAddrs))
     const connection = await raw.dial(multiaddr(host.at))
-    await expect(raw.services.identify.identify(connection)).rejects.toThrow()
+    // It asks for an introduction on its own, as soon as it is connected.
+    await expect
+      .poll(() => connection.streams.some(({ protocol }) => protocol === '/ipfs/id/1.0.0'))
+      .toBe(false)
+    expect(introductions).toEqual([])
     const gossip = await connection.newStream('/meshsub/1.2.0')
     if (gossip.status === 'open') await new Promise((resolve) => gossip.addEventListener('close', resolve))
     expect(await host.publish('topic', new Uint8Array([1]))).toMatchObject({ reached: 0 })
@@ -377,6 +389,20 @@ describe('staying connected', () => {
     const connected = nextEvent(b, 'peer:connect')
     const a = await startNetwork({ bootstrap: [b.at] })
     expect(await connected).toBe(a.device)
+  })
+
+  it('dials none that are not members, whoever names their address', async () => {
+    const stranger = await startRawNode()
+    const dialled: string[] = []
+    stranger.addEventListener('connection:open', () => dialled.push('by somebody'))
+    const member = await startNetwork()
+    const connected = nextEvent(member, 'peer:connect')
+    const a = await startNetwork({
+      allow: (device) => device === member.device,
+      bootstrap: [stranger.at.toString(), member.at]
+    })
+    expect(await connected).toBe(a.device)
+    expect(dialled).toEqual([])
   })
 
   it('finds members in the local network, and only those of its own space', async () => {

@@ -29,7 +29,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 /** In a checkout nobody has a `cis` on their path. */
 function typedName(): string {
   const [, script = 'cis'] = process.argv
-  return basename(script) === 'cis' ? 'cis' : `node ${relative(process.cwd(), script)}`
+  if (basename(script) === 'cis') return 'cis'
+  const nearby = relative(process.cwd(), script)
+  return `node ${nearby.startsWith('..') ? script : nearby}`
 }
 
 process.exitCode = await run(process.argv.slice(2), {

@@ -38,15 +38,22 @@ export class RealHome implements AsyncDisposable {
     return made
   }
 
-  /** Runs `cis` in the directory to its end. */
-  async cis(args: readonly string[], input: string | Uint8Array = ''): Promise<Finished> {
+  /** Runs `cis` in the directory to its end; `leavesEarly` reads no further than its first output. */
+  async cis(
+    args: readonly string[],
+    input: string | Uint8Array = '',
+    { leavesEarly = false } = {}
+  ): Promise<Finished> {
     const child = spawn(process.execPath, [BIN, '--home', this.home, ...args], {
       cwd: this.directory,
       stdio: ['pipe', 'pipe', 'pipe']
     })
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
-    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout.push(chunk)
+      if (leavesEarly) child.stdout.destroy()
+    })
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
     child.stdin.on('error', () => {}) // a command that reads nothing may end before it is written to
     child.stdin.end(input)

@@ -38,13 +38,11 @@ export function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * The nodes from a leaf's sibling up to below the root, joined. Empty when the leaf is alone.
- *
- * @throws {RangeError} when there is no leaf at `index`
+ * The nodes from a leaf's sibling up to below the root, joined. Empty when the leaf is alone. For an index outside the
+ * tree it is a path that proves nothing: peers choose the index.
  */
 export function merklePath(leaves: readonly Uint8Array[], index: number): Uint8Array {
-  if (leaves[index] === undefined) throw new RangeError(`a tree of ${leaves.length} has no leaf ${index}`)
-  if (leaves.length === 1) return new Uint8Array(0)
+  if (leaves.length <= 1) return new Uint8Array(0)
   const split = splitOf(leaves.length)
   const [left, right] = [leaves.slice(0, split), leaves.slice(split)]
   return index < split

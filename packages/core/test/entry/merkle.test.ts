@@ -117,8 +117,16 @@ describe('the tree of a commit', () => {
 
   it('has at least one leaf', () => {
     expect(() => merkleRoot([])).toThrow(RangeError)
-    expect(() => merklePath([], 0)).toThrow(RangeError)
-    expect(() => merklePath(leaves(3), 3)).toThrow(RangeError)
-    expect(() => merklePath(leaves(3), -1)).toThrow(RangeError)
+  })
+
+  it('gives paths for places outside it that prove nothing there', () => {
+    for (const size of [1, 3, 8]) {
+      const all = leaves(size)
+      for (const index of [-1, size, size + 7, Number.MAX_SAFE_INTEGER]) {
+        const path = merklePath(all, index)
+        expect(merkleRootFromPath(all[0]!, index, size, path)).toBeUndefined()
+      }
+    }
+    expect(merklePath([], 0)).toHaveLength(0)
   })
 })

@@ -2,6 +2,7 @@ import './runtime-shim.ts'
 
 export { TransportError, type TransportErrorCode } from './errors.ts'
 export type { PublishResult, TopicValidator, Verdict } from './gossip.ts'
+export { type Joined, type JoinWithCodeOptions, joinWithCode } from './join.ts'
 export { createNetwork } from './network.ts'
 export type {
   ChannelHandler,
@@ -14,4 +15,5 @@ export type {
   OpenOptions,
   PeerDiscovery
 } from './network-types.ts'
+export { type MadeInvitation, Node, type NodeEvents, type NodeOptions, type NodeSyncOptions } from './node.ts'
 export { deviceOfAddress } from './peer-id.ts'

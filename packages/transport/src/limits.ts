@@ -8,6 +8,15 @@ export const MAX_FRAME_BYTES = 1_212_544
 /** One broadcast message. */
 export const MAX_GOSSIP_MESSAGE_BYTES: number = 256 * 1024
 
+/** Entries up to this size travel whole in a broadcast; larger ones are only announced. */
+export const MAX_GOSSIP_ENTRY_BYTES: number = 64 * 1024
+/** A gap that gossip shows is filled after this pause: what is late may still come by itself. */
+export const GAP_PAUSE_MS = 1_000
+/** A broadcast waits this long for a connected member to listen. */
+export const GOSSIP_READY_MS = 2_000
+/** An invitation is open for an hour unless its maker says otherwise. */
+export const INVITATION_MS: number = 60 * 60 * 1000
+
 /** A stream's receive window. Data that arrives while a reader pauses waits in it: 20 MB/s at 50 ms round trip. */
 export const MAX_STREAM_WINDOW_BYTES: number = 1024 * 1024
 /**
@@ -52,8 +61,10 @@ export const PING_INTERVAL_MS = 10_000
 
 /** Devices not on the list, connected at a time while an invitation is open. */
 export const MAX_STRANGERS = 8
-/** A join takes two round trips and a decision; after this a stranger is dropped. */
-export const STRANGER_CONNECTION_MS = 30_000
+/** A stranger who has begun nothing by then is dropped. */
+export const STRANGER_IDLE_MS = 30_000
+/** A join takes two round trips and its owner's decision, for which core gives five minutes; then it is over anyway. */
+export const STRANGER_CONNECTION_MS: number = 6 * 60_000
 /** Streams a stranger may open. */
 export const MAX_STRANGER_STREAMS = 2
 

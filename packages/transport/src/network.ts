@@ -31,7 +31,8 @@ import {
   MAX_STRANGERS,
   STOP_GOODBYE_MS,
   STOP_TIMEOUT_MS,
-  STRANGER_CONNECTION_MS
+  STRANGER_CONNECTION_MS,
+  STRANGER_IDLE_MS
 } from './limits.ts'
 import type {
   ChannelHandler,
@@ -308,8 +309,13 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
     }
     const tracked = new TrackedConnection(connection, device, role)
     this.#connections.add(tracked)
-    const lifeMs = role === 'stranger' ? STRANGER_CONNECTION_MS : IDENTIFY_TIMEOUT_MS
-    tracked.cancelTimer = this.#runtime.timer(lifeMs, () => connection.abort(new Error('took too long')))
+    const isStranger = role === 'stranger'
+    const abort = (): void => connection.abort(new Error('took too long'))
+    tracked.cancelTimer = this.#runtime.timer(isStranger ? STRANGER_IDLE_MS : IDENTIFY_TIMEOUT_MS, () => {
+      if (!isStranger || tracked.channels.size === 0) return abort()
+      this.#endSoon(tracked)
+      tracked.cancelTimer = this.#runtime.timer(STRANGER_CONNECTION_MS - STRANGER_IDLE_MS, abort)
+    })
     void this.#introduce(tracked)
   }
 

@@ -4,7 +4,7 @@ import { gossipsub, StrictNoSign } from '@chainsafe/libp2p-gossipsub'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { type DeviceId, DeviceKey } from '@cis-memory/core'
-import { identify } from '@libp2p/identify'
+import { type IdentifyInit, identify } from '@libp2p/identify'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
@@ -50,7 +50,7 @@ export async function startNetwork(options: Partial<NetworkOptions> = {}): Promi
 }
 
 /** libp2p without our rules: what a hostile or broken peer may run. Speaks identify, ping and gossip. */
-export async function startRawNode(key: DeviceKey = newKey()) {
+export async function startRawNode(key: DeviceKey = newKey(), introduction: IdentifyInit = {}) {
   const node = await createLibp2p({
     privateKey: await privateKeyOf(key),
     addresses: { listen: [LOOPBACK] },
@@ -58,7 +58,7 @@ export async function startRawNode(key: DeviceKey = newKey()) {
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     services: {
-      identify: identify(),
+      identify: identify(introduction),
       ping: ping(),
       pubsub: gossipsub({ globalSignaturePolicy: StrictNoSign, allowPublishToZeroTopicPeers: true })
     }

@@ -1,0 +1,172 @@
+import {
+  adoptSpace,
+  createMemory,
+  createSpace,
+  type DeviceId,
+  deviceIdentity,
+  type Memory,
+  Replica
+} from '@cis-memory/core'
+import { MemoryStore } from '@cis-memory/store'
+import { afterEach, describe, expect, it } from 'vitest'
+import { joinWithCode, Node, type NodeOptions } from '../src/index.ts'
+import { systemRuntime as runtime } from '../src/system-runtime.ts'
+
+interface Device {
+  readonly replica: Replica
+  readonly memory: Memory
+  readonly node: Node
+}
+
+const opened: Device[] = []
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map(({ node }) => node.stop()))
+})
+
+async function start(store: MemoryStore, options: Partial<NodeOptions> = {}): Promise<Device> {
+  const replica = await Replica.open({ store, runtime })
+  const node = await Node.start({ replica, listen: ['/ip4/127.0.0.1/tcp/0'], ...options })
+  const device = { replica, memory: createMemory(replica, '/acme'), node }
+  opened.push(device)
+  return device
+}
+
+async function founder(options?: Partial<NodeOptions>): Promise<Device> {
+  const store = new MemoryStore()
+  await createSpace(store, runtime, { space: 'acme', device: 'founder' })
+  return start(store, options)
+}
+
+async function join(code: string, name: string, options?: Partial<NodeOptions>): Promise<Device> {
+  const store = new MemoryStore()
+  const deviceKey = await deviceIdentity(store, runtime)
+  const { addresses } = await joinWithCode({
+    deviceKey,
+    name,
+    code,
+    adopt: ({ genesis, secret, records }) => adoptSpace(store, { genesis, secret }, records)
+  })
+  return start(store, { peers: addresses, ...options })
+}
+
+async function connected(a: Device, b: DeviceId): Promise<void> {
+  if (a.node.connectedPeers().includes(b)) return
+  await new Promise<void>((resolve) => {
+    a.node.addEventListener('peer:connect', ({ detail }) => {
+      if (detail === b) resolve()
+    })
+  })
+}
+
+async function received(memory: Memory, path: string): Promise<void> {
+  await new Promise<void>((resolve) => {
+    memory.addEventListener('entry:received', ({ detail }) => {
+      if (detail.path === path) resolve()
+    })
+  })
+}
+
+describe('a node', () => {
+  it('lets a device in with a code, and syncs what each has written', async () => {
+    const a = await founder()
+    await a.memory.public.put('from/a', 'hello')
+    const { code, joined } = await a.node.invite()
+    const b = await join(code, 'second')
+    expect(await joined()).toBe(b.node.device)
+    await b.memory.public.put('from/b', 'hi')
+    const report = await b.node.syncWithNode(a.node.device)
+    expect(report).toMatchObject({ sent: 1, received: 1, conflicts: 0 })
+    expect(await b.memory.public.get('from/a')).toMatchObject({
+      value: 'hello',
+      version: { deviceName: 'founder' }
+    })
+    expect(await a.memory.public.get('from/b')).toMatchObject({
+      value: 'hi',
+      version: { deviceName: 'second' }
+    })
+  })
+
+  it('refuses a code that another device has used, and strangers without one', async () => {
+    const a = await founder()
+    const { code } = await a.node.invite()
+    await join(code, 'second')
+    await expect(join(code, 'third')).rejects.toMatchObject({
+      code: expect.stringMatching(/CORE_INVITATION_USED|TRANSPORT_REFUSED/)
+    })
+  })
+
+  it('hands broadcasts to connected members, conflicts included', async () => {
+    const a = await founder()
+    const b = await join((await a.node.invite()).code, 'second')
+    await connected(a, b.node.device)
+    await a.memory.public.put('news', 'one')
+    const heard = received(b.memory, '/acme/news')
+    expect(await a.node.broadcastUpdate('/acme/news')).toEqual({ reached: 1 })
+    await heard
+    await a.memory.public.put('news', 'from a')
+    await b.memory.public.get('news')
+    await b.memory.public.put('news', 'from b')
+    const found = new Promise((resolve) => a.memory.addEventListener('conflict:found', resolve))
+    await b.node.broadcastUpdate('/acme/news')
+    await found
+    expect(await a.memory.public.get('news')).toMatchObject({ state: 'conflict' })
+  })
+
+  it('fills the gap when a broadcast shows that others were missed', async () => {
+    const a = await founder()
+    const b = await join((await a.node.invite()).code, 'second')
+    await connected(a, b.node.device)
+    for (let i = 0; i < 5; i++) await a.memory.public.put(`missed/${i}`, i)
+    await a.memory.public.put('last', true)
+    const heard = received(b.memory, '/acme/missed/4')
+    await a.node.broadcastUpdate('/acme/last')
+    await heard
+    expect(await b.memory.public.get('missed/0')).toMatchObject({ value: 0 })
+  })
+
+  it('announces what is too large to broadcast, and the others fetch it', async () => {
+    const a = await founder()
+    const b = await join((await a.node.invite()).code, 'second')
+    await connected(a, b.node.device)
+    const large = systemBytes(300_000)
+    await a.memory.public.put('large', large)
+    const heard = received(b.memory, '/acme/large')
+    await a.node.broadcastUpdate('/acme/large')
+    await heard
+    expect(await b.memory.public.get('large')).toMatchObject({ value: large })
+  })
+
+  it('gives nobody what it does not share', async () => {
+    const a = await founder({ share: ['/acme/open'] })
+    const b = await join((await a.node.invite()).code, 'second')
+    await a.memory.public.put('open/x', 1)
+    await a.memory.public.put('closed/x', 2)
+    await b.node.syncWithNode(a.node.device)
+    expect(await b.memory.public.get('open/x')).toMatchObject({ state: 'value' })
+    expect(await b.memory.public.get('closed/x')).toMatchObject({ state: 'absent' })
+  })
+
+  it('syncs single memories by name', async () => {
+    const a = await founder()
+    const b = await join((await a.node.invite()).code, 'second')
+    await a.memory.public.put('x', 1)
+    await a.memory.public.put('y', 2)
+    await b.node.syncWithNode(a.node.device, { keys: ['/acme/x'] })
+    expect(await b.memory.public.get('x')).toMatchObject({ value: 1 })
+    expect(await b.memory.public.get('y')).toMatchObject({ state: 'absent' })
+  })
+
+  it('stops within two seconds with sessions open', async () => {
+    const a = await founder()
+    const b = await join((await a.node.invite()).code, 'second')
+    await connected(a, b.node.device)
+    const before = performance.now()
+    await a.node.stop()
+    expect(performance.now() - before).toBeLessThan(2000)
+  })
+})
+
+function systemBytes(length: number): Uint8Array {
+  return runtime.random(length)
+}

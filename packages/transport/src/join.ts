@@ -47,7 +47,8 @@ export async function joinWithCode(options: JoinWithCodeOptions): Promise<Joined
   await using network = await createNetwork({
     deviceKey,
     listen: [],
-    allow: (device) => device === invitation.inviter,
+    // Until it has joined, everybody is a stranger to it, and it to them.
+    allow: () => false,
     runtime
   })
   await network.start()

@@ -180,7 +180,8 @@ export class Gossip {
 
   subscribers(topic: string): DeviceId[] {
     const peers = this.#pubsub?.getSubscribers(topic) ?? []
-    return peers.map(deviceOfPeer).filter((device) => device !== undefined)
+    const heard = peers.filter((peer) => this.#isHeard(peer.toString()))
+    return heard.map(deviceOfPeer).filter((device) => device !== undefined)
   }
 
   async publish(topic: string, message: Uint8Array): Promise<PublishResult> {

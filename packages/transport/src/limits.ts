@@ -12,8 +12,9 @@ export const MAX_GOSSIP_MESSAGE_BYTES: number = 256 * 1024
 export const MAX_GOSSIP_ENTRY_BYTES: number = 64 * 1024
 /** A gap that gossip shows is filled after this pause: what is late may still come by itself. */
 export const GAP_PAUSE_MS = 1_000
-/** A broadcast waits this long for a connected member to listen. */
+/** A broadcast waits this long for a connected member to listen, and looks this often. */
 export const GOSSIP_READY_MS = 2_000
+export const GOSSIP_POLL_MS = 20
 /** An invitation is open for an hour unless its maker says otherwise. */
 export const INVITATION_MS: number = 60 * 60 * 1000
 

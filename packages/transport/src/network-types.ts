@@ -137,7 +137,7 @@ export interface Network extends TypedEventTarget<NetworkEvents>, AsyncDisposabl
   publish(topic: string, message: Uint8Array): Promise<PublishResult>
   /** Listens to a topic. The returned function ends that. */
   subscribe(topic: string, validator: TopicValidator): () => void
-  /** Members known to listen to a topic. */
+  /** Members known to listen to a topic that a message published now would be handed to. */
   subscribers(topic: string): DeviceId[]
   /**
    * Asks `allow`, `isTrusted` and `admitStrangers` again about every connection: hangs up on whoever is no longer

@@ -17,7 +17,7 @@ import {
 import { TypedEventEmitter } from 'main-event'
 import { broadcastOf, receiveBroadcast } from './broadcast.ts'
 import type { Verdict } from './gossip.ts'
-import { GAP_PAUSE_MS, GOSSIP_READY_MS, INVITATION_MS } from './limits.ts'
+import { GAP_PAUSE_MS, GOSSIP_POLL_MS, GOSSIP_READY_MS, INVITATION_MS } from './limits.ts'
 import { createNetwork } from './network.ts'
 import type { Network } from './network-types.ts'
 import { deviceOfAddress } from './peer-id.ts'
@@ -337,21 +337,13 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
     })
   }
 
-  /** Waits a moment for a connected member to listen: right after connecting nobody does yet. */
+  /** Waits a moment until some connected member listens: right after connecting nobody does yet. */
   async #gossipReady(): Promise<void> {
     const { topic, runtime } = this.#replica
-    if (this.connectedPeers().length === 0 || this.#network.subscribers(topic).length > 0) return
-    await new Promise<void>((resolve) => {
-      const cancel = runtime.timer(GOSSIP_READY_MS, resolve)
-      this.#network.addEventListener(
-        'gossip:subscription',
-        () => {
-          cancel()
-          resolve()
-        },
-        { once: true }
-      )
-    })
+    for (let waitedMs = 0; waitedMs < GOSSIP_READY_MS; waitedMs += GOSSIP_POLL_MS) {
+      if (this.connectedPeers().length === 0 || this.#network.subscribers(topic).length > 0) return
+      await new Promise<void>((resolve) => runtime.timer(GOSSIP_POLL_MS, resolve))
+    }
   }
 
   async #answerJoin(channel: Parameters<typeof answerJoin>[0]['channel']): Promise<void> {

@@ -17,7 +17,7 @@ import type { Header } from '../../src/entry/header.ts'
 import { merkleLeaf, merklePath } from '../../src/entry/merkle.ts'
 import type { SpaceId } from '../../src/entry/space-keys.ts'
 import { anyCommit } from './arbitraries.ts'
-import { ACTOR, alice, bob, commitOf, filled, header, OTHER_ACTOR, refusal } from './build.ts'
+import { ACTOR, alice, bob, commitOf, filled, header, OTHER_ACTOR, refusal, SPACE } from './build.ts'
 
 const malformed = refusal('CORE_MALFORMED')
 
@@ -112,6 +112,17 @@ describe('proofs', () => {
     expect(placed({ n: 3 })).toBe(false)
     expect(placed({ n: 5 })).toBe(false)
     expect(placed({ hlc: timestamp(1n) })).toBe(false)
+  })
+
+  it('do not place a header of another space or actor that a member has put into its own tree', () => {
+    for (const foreign of [
+      header({ space: '00'.repeat(16) as SpaceId }),
+      header({ dot: { actor: OTHER_ACTOR, n: 1 } })
+    ]) {
+      const commit = commitOf([foreign])
+      expect([commit.space, commit.actor]).toEqual([SPACE, ACTOR])
+      expect(provesHeader({ commit, path: pathOf([foreign], 0) }, foreign)).toBe(false)
+    }
   })
 
   it('do not place a header that their commit is older than', () => {

@@ -58,17 +58,22 @@ export {
 } from '@cis-memory/guard'
 export { StoreError, type StoreErrorCode, StoreLockedError } from '@cis-memory/store'
 export { type KeySource, keyFile, passphrase } from '@cis-memory/store/level'
-export { TransportError, type TransportErrorCode } from '@cis-memory/transport'
+export type { MadeInvitation, NodeEvents, TransportError, TransportErrorCode } from '@cis-memory/transport'
 export { type CisConfig, readConfig } from './config/config.ts'
+export {
+  type CreateNodeOptions,
+  createNode,
+  type MemoryNode,
+  type SyncWithNodeOptions
+} from './create-node.ts'
 export { CisError, type CisErrorCode, ConfigError, type ConfigProblem } from './errors.ts'
 export { checkHome, defaultHome, type Home, homeAt } from './home.ts'
 export { type ImportMarkdownOptions, type ImportProgress, importMarkdown } from './import/import-markdown.ts'
 export { type MarkdownFile, type MarkdownPlan, planMarkdown } from './import/markdown.ts'
-export { initHome } from './init-home.ts'
 export { HolderError } from './local-socket/wire-errors.ts'
 export { nodeRuntime } from './node-runtime.ts'
 export { type OpenMemoryOptions, openMemory } from './open-memory.ts'
-export { openSession } from './open-session.ts'
+export { initHome, joinHome, openSession, runNode } from './open-session.ts'
 export type {
   AddPeerArguments,
   CallArguments,

@@ -47,3 +47,7 @@ export const MAX_BOOK_PEERS: number = 1024
 export const MAX_BOOK_ADDRESSES: number = 16
 /** Peers that one request syncs with at a time. */
 export const MAX_PARALLEL_SYNCS: number = 4
+/** Memories that one request can name to sync. Core sends them in one message. */
+export const MAX_SYNC_KEYS: number = 256
+/** A node that has just started is given this long to reach the peers it knows. */
+export const CONNECT_WAIT_MS: number = 3_000

@@ -1,5 +1,5 @@
 import type { Memory } from '@cis-memory/core'
-import { createMemory } from '@cis-memory/core'
+import { createMemory, createSpace } from '@cis-memory/core'
 import type { KeySource } from '@cis-memory/store/level'
 import { DEFAULT_SPACE_NAME, defaultDeviceName, Holder } from './holder/holder.ts'
 import { homeAt } from './home.ts'
@@ -42,11 +42,15 @@ const holders = new WeakMap<Memory, Holder>()
  */
 export async function openMemory(options: OpenMemoryOptions): Promise<Memory> {
   const { directory, key, scope, deviceName, spaceName } = options
+  const runtime = nodeRuntime()
+  const names = { space: spaceName ?? DEFAULT_SPACE_NAME, device: deviceName ?? defaultDeviceName() }
   const holder = await Holder.open({
     home: homeAt(directory),
     key,
-    runtime: nodeRuntime(),
-    newSpace: { space: spaceName ?? DEFAULT_SPACE_NAME, device: deviceName ?? defaultDeviceName() },
+    runtime,
+    adoptSpace: async (store) => {
+      await createSpace(store, runtime, names)
+    },
     createIfMissing: true,
     durability: options.durability ?? 'disk',
     epoch: options.epoch ?? 'when-in-doubt',

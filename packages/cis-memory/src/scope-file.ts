@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { stringify } from 'smol-toml'
-import { z } from 'zod'
 import { parseToml, readSmallFile, type TomlSchema } from './config/toml-file.ts'
 import { CisError, ConfigError } from './errors.ts'
+import { record, text } from './shape.ts'
 
 /** Which scope a directory belongs to, and the file that says so. */
 export interface FoundScope {
@@ -18,7 +18,7 @@ const ABSOLUTE = /^\/(?:(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+(?:\/(?!\.{1,2}(?:\/|$))[^
 
 const tomlSchema: TomlSchema<{ scope: string }> = {
   code: 'CIS_BAD_SCOPE_FILE',
-  schema: z.strictObject({ scope: z.string({ error: MUST_BE }).regex(ABSOLUTE, { error: MUST_BE }) }),
+  shape: record({ scope: text(ABSOLUTE, MUST_BE) }),
   keys: ['scope']
 }
 

@@ -1,6 +1,6 @@
 import { GuardError } from '@cis-memory/guard'
 import { stringify } from 'smol-toml'
-import { z } from 'zod'
+import { anything, flag, list, oneOf, optional, record, text } from '../shape.ts'
 import { lineOfKey } from './locate.ts'
 import { parseToml, readSmallFile, type TomlSchema } from './toml-file.ts'
 
@@ -27,37 +27,43 @@ export interface CisConfig {
   }
 }
 
-const address = z
-  .string({ error: 'a list of addresses such as ["/ip4/0.0.0.0/tcp/41234"]' })
-  .regex(/^\/(?:ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d+(?:\/.*)?$/, {
-    error: 'a list of addresses such as ["/ip4/0.0.0.0/tcp/41234"]'
-  })
-const addresses = z.array(address, { error: 'a list of addresses such as ["/ip4/0.0.0.0/tcp/41234"]' })
-const scope = z
-  .string({ error: 'a list of scopes such as ["/acme/web"]' })
-  .regex(/^\/.*$/u, { error: 'a list of scopes such as ["/acme/web"]' })
-const section = <T extends z.ZodRawShape>(shape: T): z.ZodOptional<z.ZodObject<T, z.core.$strict>> =>
-  z
-    .strictObject(shape, { error: (issue) => (issue.code === 'invalid_type' ? 'a section' : undefined) })
-    .optional()
+const ADDRESS = /^\/(?:ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d+(?:\/.*)?$/u
+const addresses = optional(list(text(ADDRESS), 'a list of addresses such as ["/ip4/0.0.0.0/tcp/41234"]'))
+const SECTION = 'a section'
 
-const schema = z.strictObject({
-  device: section({
-    name: z.string({ error: 'a text' }).min(1, { error: 'a text that is not empty' }).optional()
-  }),
-  node: section({
-    listen: addresses.optional(),
-    mdns: z.boolean({ error: 'true or false' }).optional(),
-    bootstrap: addresses.optional(),
-    share: z.array(scope, { error: 'a list of scopes such as ["/acme/web"]' }).optional()
-  }),
-  guard: section({ enforce_check: z.unknown().optional() }),
-  storage: section({ durability: z.enum(['disk', 'os'], { error: '"disk" or "os"' }).optional() })
-})
+/** The file as it stands. */
+interface ConfigFile {
+  readonly device?: { readonly name?: string | undefined } | undefined
+  readonly node?:
+    | {
+        readonly listen?: readonly string[] | undefined
+        readonly mdns?: boolean | undefined
+        readonly bootstrap?: readonly string[] | undefined
+        readonly share?: readonly string[] | undefined
+      }
+    | undefined
+  readonly guard?: { readonly enforce_check?: unknown } | undefined
+  readonly storage?: { readonly durability?: 'disk' | 'os' | undefined } | undefined
+}
 
-const tomlSchema: TomlSchema<z.infer<typeof schema>> = {
+const tomlSchema: TomlSchema<ConfigFile> = {
   code: 'CIS_BAD_CONFIG',
-  schema,
+  shape: record<ConfigFile>({
+    device: optional(record({ name: optional(text()) }, SECTION)),
+    node: optional(
+      record(
+        {
+          listen: addresses,
+          mdns: optional(flag),
+          bootstrap: addresses,
+          share: optional(list(text(/^\//u), 'a list of scopes such as ["/acme/web"]'))
+        },
+        SECTION
+      )
+    ),
+    guard: optional(record({ enforce_check: anything }, SECTION)),
+    storage: optional(record({ durability: optional(oneOf('disk', 'os')) }, SECTION))
+  }),
   keys: [
     'device.name',
     'node.listen',

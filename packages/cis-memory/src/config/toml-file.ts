@@ -1,15 +1,15 @@
 import { open } from 'node:fs/promises'
 import { parse, TomlError } from 'smol-toml'
-import type { z } from 'zod'
 import { type CisErrorCode, ConfigError, type ConfigProblem } from '../errors.ts'
 import { MAX_CONFIG_BYTES } from '../limits.ts'
+import { isOf, type Misfit, misfitsOf, type Shape } from '../shape.ts'
 import { lineOfKey } from './locate.ts'
 import { nearest } from './nearest.ts'
 
-/** What a TOML file may say. Messages of the schema complete the sentence "KEY must be …". */
+/** What a TOML file may say. */
 export interface TomlSchema<T> {
   readonly code: Extract<CisErrorCode, 'CIS_BAD_CONFIG' | 'CIS_BAD_SCOPE_FILE'>
-  readonly schema: z.ZodType<T>
+  readonly shape: Shape<T>
   /** Every key there is, dotted, so that a misspelt one finds its neighbour. */
   readonly keys: readonly string[]
 }
@@ -43,7 +43,7 @@ export async function readSmallFile(
  *
  * @throws {ConfigError} with every problem found, its line and its key
  */
-export function parseToml<T>(file: string, text: string, { code, schema, keys }: TomlSchema<T>): T {
+export function parseToml<T>(file: string, text: string, { code, shape, keys }: TomlSchema<T>): T {
   let table: unknown
   try {
     table = parse(text)
@@ -52,9 +52,8 @@ export function parseToml<T>(file: string, text: string, { code, schema, keys }:
     const message = error.message.split('\n', 1)[0]?.replace('Invalid TOML document: ', '') ?? 'is not TOML'
     throw new ConfigError(code, file, [{ line: error.line, key: undefined, message }])
   }
-  const parsed = schema.safeParse(table)
-  if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.flatMap((issue) => problemsOf(issue, text, keys))
+  if (isOf(shape, table)) return table
+  const problems = misfitsOf(shape, table).map((misfit) => problemOf(misfit, text, keys))
   throw new ConfigError(
     code,
     file,
@@ -62,21 +61,11 @@ export function parseToml<T>(file: string, text: string, { code, schema, keys }:
   )
 }
 
-function problemsOf(
-  issue: z.core.$ZodIssue,
-  text: string,
-  keys: readonly string[]
-): readonly ConfigProblem[] {
-  // An item of a list is where its list is.
-  const path = issue.path.filter((part): part is string => typeof part === 'string')
-  if (issue.code !== 'unrecognized_keys') {
-    const key = path.join('.')
-    return [{ line: lineOfKey(text, path), key, message: `${key} must be ${issue.message}` }]
-  }
-  return issue.keys.map((name) => {
-    const key = [...path, name].join('.')
-    const meant = nearest(key, [...keys, ...keys.map((known) => known.split('.')[0] ?? known)])
-    const hint = meant === undefined ? `Known: ${keys.join(', ')}` : `Did you mean ${meant}?`
-    return { line: lineOfKey(text, [...path, name]), key, message: `${key} is not an option. ${hint}` }
-  })
+function problemOf({ at, mustBe }: Misfit, text: string, keys: readonly string[]): ConfigProblem {
+  const key = at.join('.')
+  const line = lineOfKey(text, at)
+  if (mustBe !== undefined) return { line, key, message: `${key} must be ${mustBe}` }
+  const meant = nearest(key, [...keys, ...keys.map((known) => known.split('.')[0] ?? known)])
+  const hint = meant === undefined ? `Known: ${keys.join(', ')}` : `Did you mean ${meant}?`
+  return { line, key, message: `${key} is not an option. ${hint}` }
 }

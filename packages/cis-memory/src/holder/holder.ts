@@ -1,15 +1,8 @@
 import { hostname } from 'node:os'
-import {
-  CoreError,
-  createMemory,
-  createSpace,
-  type Memory,
-  Replica,
-  type Runtime,
-  spaceIdentity
-} from '@cis-memory/core'
+import { CoreError, createMemory, type Memory, Replica, type Runtime, spaceIdentity } from '@cis-memory/core'
 import type { Store } from '@cis-memory/store'
 import { type KeySource, openLevelStore } from '@cis-memory/store/level'
+import type { Node, NodeOptions } from '@cis-memory/transport'
 import { CisError } from '../errors.ts'
 import type { Home } from '../home.ts'
 import type { ConnectionScope } from '../local-socket/handshake.ts'
@@ -17,23 +10,25 @@ import { prepareSocket, type SocketPlace } from '../local-socket/place.ts'
 import { type LocalSocketServer, type OperationHandler, serveLocalSocket } from '../local-socket/server.ts'
 import type { PeerName } from '../operations/contract.ts'
 import type { NodeHost } from '../operations/node-operations.ts'
-import type { NodePort } from './node-port.ts'
 import { operationsOf } from './operations.ts'
 import { PeerBook } from './peer-book.ts'
+
+/** How a holder's node is started. Peers are remembered in the home from then on. */
+export type HolderNodeOptions = Omit<NodeOptions, 'replica'>
 
 export interface HolderOptions {
   readonly home: Home
   readonly key: KeySource
   readonly runtime: Runtime
-  /** Start a space with these names when the store belongs to none. @default `CORE_NO_SPACE` then */
-  readonly newSpace?: { readonly space: string; readonly device: string }
+  /** Makes a store that belongs to no space part of one. @default `CORE_NO_SPACE` then */
+  readonly adoptSpace?: (store: Store) => Promise<void>
   readonly createIfMissing: boolean
   readonly durability: 'disk' | 'os'
   readonly epoch: 'when-in-doubt' | 'per-open'
   /** Whether other processes of this user are answered. */
   readonly localSocket: boolean
-  /** Makes the network part, once something needs it. @default `CIS_NODE_OFF` then */
-  readonly createNode?: (holder: Holder) => Promise<NodePort>
+  /** How to start a node, once something needs one. @default `CIS_NODE_OFF` then */
+  readonly node?: HolderNodeOptions
   /** Ends the process: what `node.shutdown` does. @default it is refused */
   readonly shutdown?: () => void
 }
@@ -51,15 +46,16 @@ export class Holder implements NodeHost, AsyncDisposable {
   readonly runtime: Runtime
   readonly replica: Replica
   readonly book: PeerBook
-  /** Whether the store belonged to no space before. */
-  readonly hasStartedSpace: boolean
+  /** Whether its store belonged to no space before. */
+  readonly isNew: boolean
   /** A handle on the whole space, which all others of this process narrow. */
   readonly root: Memory
   readonly #store: Store
   readonly #place: SocketPlace | undefined
   readonly #options: HolderOptions
-  #node: NodePort | undefined
-  #startingNode: Promise<NodePort> | undefined
+  #node: Node | undefined
+  #nodeStartedAt: number | undefined
+  #startingNode: Promise<Node> | undefined
   #server: LocalSocketServer | undefined
   #closed: Promise<void> | undefined
 
@@ -70,14 +66,14 @@ export class Holder implements NodeHost, AsyncDisposable {
       readonly replica: Replica
       readonly book: PeerBook
       readonly place: SocketPlace | undefined
-      readonly hasStartedSpace: boolean
+      readonly isNew: boolean
     }
   ) {
     this.home = options.home
     this.runtime = options.runtime
     this.replica = parts.replica
     this.book = parts.book
-    this.hasStartedSpace = parts.hasStartedSpace
+    this.isNew = parts.isNew
     this.root = createMemory(parts.replica, '/')
     this.#options = options
     this.#store = parts.store
@@ -92,7 +88,7 @@ export class Holder implements NodeHost, AsyncDisposable {
    * @throws {CisError} `CIS_SOCKET_NOT_PRIVATE`, `CIS_SOCKET_PATH_TOO_LONG`
    */
   static async open(options: HolderOptions): Promise<Holder> {
-    const { home, key, runtime, durability, createIfMissing, epoch, newSpace } = options
+    const { home, key, runtime, durability, createIfMissing, epoch, adoptSpace } = options
     const place = canListen(options) ? await prepareSocket(home.socketDirectory) : undefined
     let store: Store | undefined
     let replica: Replica | undefined
@@ -104,11 +100,11 @@ export class Holder implements NodeHost, AsyncDisposable {
         createIfMissing,
         ...(place !== undefined && { socketPath: place.path })
       })
-      const hasStartedSpace = newSpace !== undefined && (await spaceIdentity(store)) === undefined
-      if (hasStartedSpace) await createSpace(store, runtime, newSpace)
+      const isNew = (await spaceIdentity(store)) === undefined
+      if (isNew) await adoptSpace?.(store)
       replica = await Replica.open({ store, runtime, epoch })
       const book = await PeerBook.open(home.peersFile)
-      const holder = new Holder(options, { store, replica, book, place, hasStartedSpace })
+      const holder = new Holder(options, { store, replica, book, place, isNew })
       await holder.#listen()
       return holder
     } catch (error) {
@@ -145,24 +141,37 @@ export class Holder implements NodeHost, AsyncDisposable {
     return this.#options.shutdown
   }
 
-  get runningNode(): NodePort | undefined {
+  get runningNode(): Node | undefined {
     return this.#node
   }
 
-  node(): Promise<NodePort> {
-    this.#startingNode ??= this.#startNode()
+  get nodeStartedAt(): number | undefined {
+    return this.#nodeStartedAt
+  }
+
+  node(): Promise<Node> {
+    const { node } = this.#options
+    if (this.#startingNode === undefined && node === undefined) {
+      throw new CisError(
+        'CIS_NODE_OFF',
+        'the program that has the store open runs no node, so it reaches no peers. Start one in it, or end it'
+      )
+    }
+    return this.startNode(node ?? {})
+  }
+
+  /** Starts the node of this process. There is one at most: it is the device on the network. */
+  startNode(options: HolderNodeOptions): Promise<Node> {
+    this.#startingNode ??= this.#startNode(options)
     return this.#startingNode
   }
 
-  /** Takes a network part that was made outside, as `createNode` does. The maker closes it. */
-  attachNode(node: NodePort): void {
-    this.#node = node
-    this.#startingNode = Promise.resolve(node)
-  }
-
-  detachNode(node: NodePort): void {
-    if (this.#node !== node) return
+  /** Ends the node, so that another can be started. */
+  async stopNode(): Promise<void> {
+    const node = await this.#startingNode?.catch(() => undefined)
+    await node?.stop()
     this.#node = undefined
+    this.#nodeStartedAt = undefined
     this.#startingNode = undefined
   }
 
@@ -183,17 +192,23 @@ export class Holder implements NodeHost, AsyncDisposable {
     this.#server = await serveLocalSocket({ path, key, runtime: this.runtime, open })
   }
 
-  async #startNode(): Promise<NodePort> {
-    const { createNode } = this.#options
-    if (createNode === undefined) {
-      throw new CisError(
-        'CIS_NODE_OFF',
-        'the program that has the store open runs no node, so it reaches no peers. Start one in it, or end it'
-      )
-    }
+  async #startNode(options: HolderNodeOptions): Promise<Node> {
     try {
-      this.#node = await createNode(this)
-      return this.#node
+      const { deviceOfAddress, Node } = await import('@cis-memory/transport')
+      const { peers = [], ...others } = options
+      for (const address of peers) await this.book.add(deviceOfAddress(address), [address])
+      const node = await Node.start({ ...others, replica: this.replica, peers: this.book.addresses() })
+      // Where a peer was reached once it is looked for again. Losing a note of that loses nothing else.
+      node.addEventListener('peer:connect', ({ detail: device }) => {
+        const noted = node.knownAddresses(device).then((addresses) => this.book.add(device, addresses))
+        noted.catch(() => {})
+      })
+      node.addEventListener('sync:done', ({ detail: { device } }) => {
+        this.book.synced(device, this.runtime.now()).catch(() => {})
+      })
+      this.#node = node
+      this.#nodeStartedAt = this.runtime.now()
+      return node
     } catch (error) {
       this.#startingNode = undefined
       throw error
@@ -204,8 +219,7 @@ export class Holder implements NodeHost, AsyncDisposable {
     try {
       await this.#server?.close()
       await this.#place?.remove()
-      await this.#startingNode?.catch(() => {})
-      if (this.#options.createNode !== undefined) await this.#node?.close()
+      await this.stopNode()
       await this.book.close()
       await this.root.close()
     } finally {

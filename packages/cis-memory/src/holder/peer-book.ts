@@ -1,7 +1,7 @@
 import type { DeviceId } from '@cis-memory/core'
-import { z } from 'zod'
 import { readIfThere, writePrivateFile } from '../home.ts'
 import { MAX_BOOK_ADDRESSES, MAX_BOOK_PEERS } from '../limits.ts'
+import { isOf, list, openRecord, optional, type Shape, text, wholeNumber } from '../shape.ts'
 
 /** How a peer was reached, and when it was synced with last. */
 export interface BookedPeer {
@@ -12,11 +12,12 @@ export interface BookedPeer {
 
 const NOTHING: BookedPeer = { addresses: [] }
 
-const file = z.object({
-  peers: z.record(
-    z.string().regex(/^[0-9a-f]{64}$/),
-    z.object({ addresses: z.array(z.string()), lastSyncedAt: z.number().optional() })
-  )
+const DEVICE_ID = /^[0-9a-f]{64}$/
+const ADDRESS = /^\/.+\/p2p\/\w+$/u
+
+const bookedPeer: Shape<BookedPeer> = openRecord<BookedPeer>({
+  addresses: list(text(ADDRESS)),
+  lastSyncedAt: optional(wholeNumber(0))
 })
 
 /**
@@ -34,24 +35,14 @@ export class PeerBook {
   }
 
   static async open(path: string): Promise<PeerBook> {
-    const bytes = await readIfThere(path)
-    let known: z.infer<typeof file>['peers'] = {}
-    try {
-      if (bytes !== undefined) known = file.parse(JSON.parse(Buffer.from(bytes).toString())).peers
-    } catch {
-      // Written again with the first thing worth knowing.
-    }
-    return new PeerBook(
-      path,
-      new Map(Object.entries(known) as Iterable<unknown> as Iterable<[DeviceId, BookedPeer]>)
-    )
+    return new PeerBook(path, readBook(await readIfThere(path)))
   }
 
   get(device: DeviceId): BookedPeer {
     return this.#peers.get(device) ?? NOTHING
   }
 
-  /** Every address there is. */
+  /** Every address there is, each of them ending with its device. */
   addresses(): readonly string[] {
     return [...this.#peers.values()].flatMap((peer) => peer.addresses)
   }
@@ -100,5 +91,18 @@ export class PeerBook {
     )
     this.#writing = written.catch(() => {})
     await written
+  }
+}
+
+function readBook(bytes: Uint8Array | undefined): Map<DeviceId, BookedPeer> {
+  try {
+    const { peers } = JSON.parse(Buffer.from(bytes ?? []).toString() || '{"peers":{}}')
+    const known = Object.entries(peers).filter(
+      ([device, peer]) => DEVICE_ID.test(device) && isOf(bookedPeer, peer)
+    )
+    return new Map(known as Iterable<unknown> as Iterable<[DeviceId, BookedPeer]>)
+  } catch {
+    // Written again with the first thing worth knowing.
+    return new Map()
   }
 }

@@ -8,6 +8,7 @@ import {
   MAX_REQUEST_FRAME_BYTES,
   STREAM_WINDOW_ITEMS
 } from '../limits.ts'
+import { isOf } from '../shape.ts'
 import { connectionLost, FrameStream, holderClosing, malformed } from './frames.ts'
 import {
   type ConnectionScope,
@@ -70,9 +71,9 @@ export class LocalSocketClient {
     signal?.addEventListener('abort', onAbort, { once: true })
     const messages = frames.receive()
     try {
-      const hello = holderHello.safeParse(await nextMessage(messages))
-      if (!hello.success) throw malformed('its greeting has another form')
-      const { v, nonce } = hello.data
+      const hello = await nextMessage(messages)
+      if (!isOf(holderHello, hello)) throw malformed('its greeting has another form')
+      const { v, nonce } = hello
       if (v !== PROTOCOL_VERSION) {
         throw new CisError(
           'CIS_SOCKET_VERSION',
@@ -84,12 +85,11 @@ export class LocalSocketClient {
       const proof = proofOf('client', key, facts)
       await frames.send({ v, nonce: clientNonce, scope, ...(domain && { domain }), proof })
       const answer = await nextMessage(messages)
-      const proven = holderAnswer.safeParse(answer)
-      if (!proven.success) {
+      if (!isOf(holderAnswer, answer)) {
         const reply = parseReply(answer)
         throw reply.type === 'refused' ? refusal(reply) : malformed('it gave no proof')
       }
-      requireProof('holder', key, facts, proven.data.proof)
+      requireProof('holder', key, facts, answer.proof)
     } catch (error) {
       frames.destroy()
       signal?.throwIfAborted()

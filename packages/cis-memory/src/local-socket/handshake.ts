@@ -11,8 +11,8 @@
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Domain } from '@cis-memory/core'
-import { z } from 'zod'
 import { CisError } from '../errors.ts'
+import { anyText, bytes, oneOf, openRecord, optional, type Shape, wholeNumber } from '../shape.ts'
 
 export const PROTOCOL_VERSION = 1
 export const NONCE_BYTES = 32
@@ -32,29 +32,21 @@ export interface HandshakeFacts extends ConnectionScope {
   readonly clientNonce: Uint8Array
 }
 
-const bytes = (length: number): z.ZodType<Uint8Array> =>
-  z.custom<Uint8Array>((given) => given instanceof Uint8Array && given.length === length)
-
-export const holderHello: z.ZodType<{ v: number; nonce: Uint8Array }> = z.object({
-  v: z.int(),
+export const holderHello: Shape<{ v: number; nonce: Uint8Array }> = openRecord({
+  v: wholeNumber(0),
   nonce: bytes(NONCE_BYTES)
 })
 
-export const clientHello: z.ZodType<{
-  v: number
-  nonce: Uint8Array
-  scope: string
-  domain?: Domain | undefined
-  proof: Uint8Array
-}> = z.object({
-  v: z.int(),
-  nonce: bytes(NONCE_BYTES),
-  scope: z.string(),
-  domain: z.enum(['public', 'private']).optional(),
-  proof: bytes(PROOF_BYTES)
-})
+export const clientHello: Shape<ConnectionScope & { v: number; nonce: Uint8Array; proof: Uint8Array }> =
+  openRecord<ConnectionScope & { v: number; nonce: Uint8Array; proof: Uint8Array }>({
+    v: wholeNumber(0),
+    nonce: bytes(NONCE_BYTES),
+    scope: anyText,
+    domain: optional(oneOf('public', 'private')),
+    proof: bytes(PROOF_BYTES)
+  })
 
-export const holderAnswer: z.ZodType<{ proof: Uint8Array }> = z.object({ proof: bytes(PROOF_BYTES) })
+export const holderAnswer: Shape<{ proof: Uint8Array }> = openRecord({ proof: bytes(PROOF_BYTES) })
 
 /** The proof that one side knows the key and means these facts. */
 export function proofOf(side: 'client' | 'holder', key: Uint8Array, facts: HandshakeFacts): Uint8Array {

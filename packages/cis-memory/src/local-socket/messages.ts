@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { anyText, anything, either, isOf, oneOf, openRecord, type Shape, wholeNumber } from '../shape.ts'
 import { malformed } from './frames.ts'
 
 /** From a client, once it has proven itself. Ids are the client's; `more` allows that many further items. */
@@ -27,30 +27,43 @@ export interface WireError {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-const id = z.int().nonnegative()
+const id = wholeNumber(0)
 
-const request: z.ZodType<Request> = z.union([
-  z.object({ type: z.enum(['call', 'stream']), id, name: z.string(), args: z.unknown() }),
-  z.object({ type: z.literal('more'), id, items: z.int().positive() }),
-  z.object({ type: z.literal('cancel'), id })
-])
-
-const reply: z.ZodType<Reply> = z.union([
-  z.object({ type: z.literal('closing') }),
-  z.object({ type: z.literal('refused'), code: z.string(), message: z.string() }),
-  z.object({ type: z.enum(['result', 'item']), id, value: z.unknown() }),
-  z.object({ type: z.literal('end'), id }),
-  z.object({
-    type: z.literal('error'),
+const request: Shape<Request> = either<Request>(
+  'a request',
+  openRecord<Extract<Request, { type: 'call' | 'stream' }>>({
+    type: oneOf('call', 'stream'),
     id,
-    error: z.object({
-      name: z.string(),
-      code: z.string(),
-      message: z.string(),
-      fields: z.record(z.string(), z.unknown())
-    })
-  })
-])
+    name: anyText,
+    args: anything
+  }),
+  openRecord<Extract<Request, { type: 'more' }>>({ type: oneOf('more'), id, items: wholeNumber(1) }),
+  openRecord<Extract<Request, { type: 'cancel' }>>({ type: oneOf('cancel'), id })
+)
+
+const wireError: Shape<WireError> = openRecord({
+  name: anyText,
+  code: anyText,
+  message: anyText,
+  fields: openRecord<Readonly<Record<string, unknown>>>({})
+})
+
+const reply: Shape<Reply> = either<Reply>(
+  'a reply',
+  openRecord<Extract<Reply, { type: 'closing' }>>({ type: oneOf('closing') }),
+  openRecord<Extract<Reply, { type: 'refused' }>>({
+    type: oneOf('refused'),
+    code: anyText,
+    message: anyText
+  }),
+  openRecord<Extract<Reply, { type: 'result' | 'item' }>>({
+    type: oneOf('result', 'item'),
+    id,
+    value: anything
+  }),
+  openRecord<Extract<Reply, { type: 'end' }>>({ type: oneOf('end'), id }),
+  openRecord<Extract<Reply, { type: 'error' }>>({ type: oneOf('error'), id, error: wireError })
+)
 
 /** @throws {CisError} `CIS_SOCKET_MALFORMED` */
 export function parseRequest(message: unknown): Request {
@@ -62,8 +75,7 @@ export function parseReply(message: unknown): Reply {
   return parsed(reply, message)
 }
 
-function parsed<T>(schema: z.ZodType<T>, message: unknown): T {
-  const result = schema.safeParse(message)
-  if (!result.success) throw malformed('a message has another form')
-  return result.data
+function parsed<T>(shape: Shape<T>, message: unknown): T {
+  if (!isOf(shape, message)) throw malformed('a message has another form')
+  return message
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, mkdtemp, open, rm, stat } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, open, realpath, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { CisError } from '../errors.ts'
@@ -28,9 +28,9 @@ export async function prepareSocket(directory: string): Promise<SocketPlace> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
   await requirePrivate(directory, 'CIS_SOCKET_NOT_PRIVATE')
   const key = await makeSocketKey(directory)
-  const path = join(directory, SOCKET_FILE)
+  const path = await usualPath(directory)
   if (fits(path)) return { path, key, remove: async () => {} }
-  const temporary = await mkdtemp(join(tmpdir(), 'cis-'))
+  const temporary = await realpath(await mkdtemp(join(tmpdir(), 'cis-')))
   const elsewhere = join(temporary, SOCKET_FILE)
   if (fits(elsewhere)) {
     return { path: elsewhere, key, remove: () => rm(temporary, { recursive: true, force: true }) }
@@ -40,6 +40,15 @@ export async function prepareSocket(directory: string): Promise<SocketPlace> {
     'CIS_SOCKET_PATH_TOO_LONG',
     `a local socket has a path of at most ${MAX_SOCKET_PATH_BYTES} bytes, and neither ${path} nor the temporary directory ${tmpdir()} leaves room for one. Use a home with a shorter path`
   )
+}
+
+/**
+ * Where the socket of a directory is, unless that path is too long for one. Links on the way are resolved: both
+ * sides prove which path they mean, however they were led to it.
+ */
+export async function usualSocketPath(directory: string): Promise<string | undefined> {
+  const path = await usualPath(directory).catch(() => undefined)
+  return path !== undefined && fits(path) ? path : undefined
 }
 
 /**
@@ -93,6 +102,10 @@ async function makeSocketKey(directory: string): Promise<Uint8Array> {
     await rm(mine)
   }
   return readSocketKey(directory, join(directory, SOCKET_FILE))
+}
+
+async function usualPath(directory: string): Promise<string> {
+  return join(await realpath(directory), SOCKET_FILE)
 }
 
 function fits(path: string): boolean {

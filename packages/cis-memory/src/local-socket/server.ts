@@ -12,6 +12,7 @@ import {
   MAX_SOCKET_CONNECTIONS,
   STREAM_WINDOW_ITEMS
 } from '../limits.ts'
+import { isOf } from '../shape.ts'
 import { connectionLost, FrameStream, holderClosing, malformed } from './frames.ts'
 import {
   type ConnectionScope,
@@ -194,9 +195,8 @@ class Connection {
       await this.#frames.send({ v: PROTOCOL_VERSION, nonce: holderNonce })
       const first = await messages.next()
       if (first.done === true) return undefined
-      const hello = clientHello.safeParse(first.value)
-      if (!hello.success) throw malformed('its greeting has another form')
-      const { v, nonce, proof, scope, domain } = hello.data
+      if (!isOf(clientHello, first.value)) throw malformed('its greeting has another form')
+      const { v, nonce, proof, scope, domain } = first.value
       if (v !== PROTOCOL_VERSION) throw wrongVersion(v)
       const facts = { socketPath: path, holderNonce, clientNonce: nonce, scope, domain }
       requireProof('client', key, facts, proof)

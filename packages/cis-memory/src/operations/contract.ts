@@ -10,7 +10,6 @@ import type {
   Choice,
   Conflict,
   Domain,
-  EntryId,
   HistoryItem,
   MemoryItem,
   MemoryValue,
@@ -21,8 +20,6 @@ import type {
   Written
 } from '@cis-memory/core'
 import type { ConflictNotification } from '@cis-memory/guard'
-import { z } from 'zod'
-import { MAX_IMPORT_ITEMS } from '../limits.ts'
 
 /** Arguments of operations that need none. */
 export type NoArguments = Readonly<Record<string, never>>
@@ -256,6 +253,8 @@ export interface GuardArguments {
   /** Only what this search finds. */
   readonly query?: string | undefined
   readonly limit?: number | undefined
+  /** Where the agent writes what it answers, through its context and under its name. @default it does not write */
+  readonly writeTo?: string | undefined
 }
 
 /**
@@ -270,6 +269,8 @@ export type GuardResult =
       readonly memories: number
       /** What the agent answered. */
       readonly output: string
+      /** What it wrote, when it was asked to. */
+      readonly written: Written | undefined
     }
   | {
       readonly state: 'refused'
@@ -325,80 +326,3 @@ export type CallArguments<K extends CallName> = CallOperations[K]['arguments']
 export type CallResult<K extends CallName> = CallOperations[K]['result']
 export type StreamArguments<K extends StreamName> = StreamOperations[K]['arguments']
 export type StreamItem<K extends StreamName> = StreamOperations[K]['item']
-
-type Schemas<T extends Record<keyof T, { arguments: unknown }>> = {
-  readonly [K in keyof T]: z.ZodType<T[K]['arguments']>
-}
-
-const domain = z.enum(['public', 'private']).optional()
-const label = z.string().min(1).optional()
-const value = z.custom<MemoryValue>((given) => given !== undefined, 'a value is JSON or bytes')
-const entryId = z.custom<EntryId>((given) => typeof given === 'string', 'a version id is text')
-const none = z.strictObject({}) as unknown as z.ZodType<NoArguments>
-const path = { path: z.string().min(1), domain }
-const keys = z.array(z.string().min(1)).optional()
-
-const choice: z.ZodType<Choice> = z.union([
-  z.strictObject({ keep: z.enum(['local', 'remote', 'both']) }),
-  z.strictObject({ keep: entryId, index: z.int().nonnegative().exactOptional() }),
-  z.strictObject({ value, contentType: z.string().min(1).exactOptional() }),
-  z.strictObject({ delete: z.literal(true) })
-])
-
-/** Checks what a call is given, on the side that has the store. Values and paths are judged by core. */
-export const callSchemas: Schemas<CallOperations> = {
-  'memory.get': z.strictObject(path),
-  'memory.set': z.strictObject({
-    ...path,
-    value,
-    contentType: label,
-    category: label,
-    tags: z.array(z.string().min(1)).optional(),
-    agent: label,
-    expiresAt: z.int().nonnegative().optional()
-  }),
-  'memory.delete': z.strictObject({ ...path, agent: label }),
-  'memory.import': z.strictObject({
-    items: z.array(z.strictObject({ path: z.string().min(1), text: z.string() })).max(MAX_IMPORT_ITEMS),
-    domain,
-    dryRun: z.boolean().optional()
-  }),
-  'conflicts.show': z.strictObject({ conflict: z.string().min(1) }),
-  'conflicts.resolve': z.strictObject({ id: z.string().min(1), path: label, choice, agent: label }),
-  'conflicts.undo': z.strictObject({ path: z.string().min(1), agent: label }),
-  'memory.broadcast': z.strictObject({ path: z.string().min(1) }),
-  'memory.curate': z.strictObject({ path: z.string().min(1), as: label }),
-  'node.info': none,
-  'node.shutdown': none,
-  'peers.add': z.strictObject({ address: z.string().min(1) }),
-  'peers.remove': z.strictObject({ peer: z.string().min(1) }),
-  status: none,
-  'guard.check': z.strictObject({
-    agent: z.string().min(1),
-    scope: label,
-    keys,
-    query: label,
-    limit: z.int().positive().optional()
-  })
-}
-
-/** Checks what a stream is given, on the side that has the store. */
-export const streamSchemas: Schemas<StreamOperations> = {
-  'memory.list': z.strictObject({ prefix: label, domain }),
-  'memory.search': z.strictObject({
-    query: z.string(),
-    prefix: label,
-    domain,
-    limit: z.int().positive().optional()
-  }),
-  'memory.history': z.strictObject(path),
-  'conflicts.list': none,
-  'memory.sync': z.strictObject({
-    peer: label,
-    direction: z.enum(['push', 'pull', 'both']).optional(),
-    scope: label,
-    keys
-  }),
-  invite: z.strictObject({ expiresInMs: z.int().positive().optional(), wait: z.boolean().optional() }),
-  'peers.list': none
-}

@@ -1,8 +1,8 @@
-import type { z } from 'zod'
 import { CisError } from '../errors.ts'
 import type { OperationHandler } from '../local-socket/server.ts'
-import { callSchemas, type OperationName, streamSchemas } from './contract.ts'
+import { misfitsOf, type Shape } from '../shape.ts'
 import type { CallHandlers, StreamHandlers } from './handlers.ts'
+import { callSchemas, streamSchemas } from './schemas.ts'
 
 type Untyped<T> = (args: unknown, signal: AbortSignal) => T
 
@@ -15,28 +15,31 @@ type Untyped<T> = (args: unknown, signal: AbortSignal) => T
 export function dispatch(calls: CallHandlers, streams: StreamHandlers): Omit<OperationHandler, 'close'> {
   return {
     call: async (name, args, signal) => {
-      const checked = check(callSchemas, name, args)
+      check(callSchemas, name, args)
       const handler = calls[name as keyof CallHandlers] as Untyped<Promise<unknown>>
-      return handler(checked, signal)
+      return handler(args, signal)
     },
     stream: async function* (name, args, signal) {
-      const checked = check(streamSchemas, name, args)
+      check(streamSchemas, name, args)
       const handler = streams[name as keyof StreamHandlers] as Untyped<AsyncIterable<unknown>>
-      yield* handler(checked, signal)
+      yield* handler(args, signal)
     }
   }
 }
 
-function check(schemas: Readonly<Record<string, z.ZodType>>, name: string, args: unknown): unknown {
-  const schema = Object.hasOwn(schemas, name) ? schemas[name as OperationName] : undefined
+function check(schemas: Readonly<Record<string, Shape<object>>>, name: string, args: unknown): void {
+  const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined
   if (schema === undefined) {
     throw new CisError(
       'CIS_BAD_ARGUMENT',
       `the process that has the store open knows no operation ${JSON.stringify(name)}; if this command is newer, restart that process`
     )
   }
-  const parsed = schema.safeParse(args)
-  if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.map(({ path, message }) => [...path, message].join(': '))
+  const misfits = misfitsOf(schema, args)
+  if (misfits.length === 0) return
+  const problems = misfits.map(({ at, mustBe }) => {
+    const key = at.length === 0 ? 'its arguments' : at.join('.')
+    return mustBe === undefined ? `${key} is not an argument of it` : `${key} must be ${mustBe}`
+  })
   throw new CisError('CIS_BAD_ARGUMENT', `${name}: ${problems.join('; ')}`)
 }

@@ -1,10 +1,16 @@
-import { AgentExecutor, ConflictGuard, type ConflictPendingError } from '@cis-memory/guard'
+import type { Written } from '@cis-memory/core'
+import {
+  AgentExecutor,
+  type AgentFunction,
+  ConflictGuard,
+  type ConflictPendingError
+} from '@cis-memory/guard'
 import { given } from '../given.ts'
 import type { CallHandlers, SessionMemory } from './handlers.ts'
 
 export function guardCalls({ memory, domain }: SessionMemory): Pick<CallHandlers, 'guard.check'> {
   return {
-    'guard.check': async ({ agent, scope, ...select }, signal) => {
+    'guard.check': async ({ agent, scope, writeTo, ...select }, signal) => {
       await using guard = new ConflictGuard(memory)
       try {
         await using context = await guard.checkAndCreateContext({
@@ -14,8 +20,13 @@ export function guardCalls({ memory, domain }: SessionMemory): Pick<CallHandlers
           ...(domain !== undefined && { domains: [domain] }),
           signal
         })
-        const output = await new AgentExecutor(guard).execute((given) => given.render(), context, { signal })
-        return { state: 'delivered', scope: context.scope, memories: context.size, output }
+        const recite: AgentFunction<{ output: string; written: Written | undefined }> = async (safe) => {
+          const output = safe.render()
+          if (writeTo === undefined) return { output, written: undefined }
+          return { output, written: await safe.put(writeTo, output, { contentType: 'text/plain' }) }
+        }
+        const answer = await new AgentExecutor(guard).execute(recite, context, { signal })
+        return { state: 'delivered', scope: context.scope, memories: context.size, ...answer }
       } catch (error) {
         if (!isPending(error)) throw error
         const { message, notifications } = error

@@ -1,24 +1,25 @@
 import type { DeviceId, Memory, Replica, Runtime } from '@cis-memory/core'
-import { deviceOfAddress } from '@cis-memory/transport'
+import type { Node, NodeSyncOptions } from '@cis-memory/transport'
 import { CisError } from '../errors.ts'
 import { given } from '../given.ts'
-import type { NodePort, PeerSyncOptions } from '../holder/node-port.ts'
 import type { PeerBook } from '../holder/peer-book.ts'
-import { MAX_PARALLEL_SYNCS } from '../limits.ts'
+import { CONNECT_WAIT_MS, MAX_PARALLEL_SYNCS } from '../limits.ts'
 import { countConflicts } from './conflict-operations.ts'
-import type { NodeInfo, PeerInfo, PeerName, SyncArguments, SyncEvent } from './contract.ts'
+import type { NodeInfo, PeerName, SyncArguments, SyncEvent } from './contract.ts'
 import { EventQueue } from './event-queue.ts'
 import { type CallHandlers, publicOf, type SessionMemory, type StreamHandlers } from './handlers.ts'
 
-/** The process behind the operations: who it is, and its network part. */
+/** The process behind the operations: who it is, and its node. */
 export interface NodeHost {
   readonly replica: Replica
   readonly runtime: Runtime
   readonly book: PeerBook
-  /** The network part, when it is up. */
-  readonly runningNode: NodePort | undefined
-  /** Starts the network part when it is not up. @throws {CisError} `CIS_NODE_OFF` when this process has none */
-  node(): Promise<NodePort>
+  /** The node, when it is up. */
+  readonly runningNode: Node | undefined
+  /** When it came up, in milliseconds since 1970. */
+  readonly nodeStartedAt: number | undefined
+  /** Starts the node when it is not up. @throws {CisError} `CIS_NODE_OFF` when this process has none */
+  node(): Promise<Node>
   /** Ends the process, when that is what it is for. */
   readonly shutdown: (() => void) | undefined
 }
@@ -32,8 +33,11 @@ type Streams = Pick<StreamHandlers, 'memory.sync' | 'invite' | 'peers.list'>
 export function nodeCalls(host: NodeHost, session: SessionMemory): Calls {
   return {
     'memory.broadcast': async ({ path }, signal) => {
-      const { path: absolute } = await publicOf(session).get(path, { signal })
-      return (await host.node()).broadcast(absolute)
+      publicOf(session)
+      const absolute = session.memory.within(path).scope
+      const node = await host.node()
+      await peersConnected(host, node, signal)
+      return node.broadcastUpdate(absolute)
     },
 
     'node.info': async () => nodeInfo(host),
@@ -50,14 +54,14 @@ export function nodeCalls(host: NodeHost, session: SessionMemory): Calls {
     },
 
     'peers.add': async ({ address }) => {
-      const device = deviceOfAddress(address)
+      const device = await deviceAt(address)
       host.runningNode?.keepConnected([address])
       await host.book.add(device, [address])
       return { address }
     },
 
     'peers.remove': async ({ peer }) => {
-      const { device, address } = findPeer(host, peer)
+      const { device, address } = await findPeer(host, peer)
       const addresses = await host.book.remove(device, address)
       if (addresses.length === 0) throw noSuchPeer(peer)
       if (address === undefined) await host.runningNode?.disconnect(device)
@@ -102,16 +106,10 @@ export function nodeStreams(host: NodeHost, session: SessionMemory): Streams {
 
     'peers.list': async function* () {
       const connected = new Set(host.runningNode?.connectedPeers())
-      for (const { device, isAdmin } of otherMembers(host)) {
+      for (const { device, name, isAdmin } of otherMembers(host)) {
         const { addresses, lastSyncedAt } = host.book.get(device)
-        const info: PeerInfo = {
-          ...peerName(host, device),
-          role: isAdmin ? 'admin' : 'member',
-          addresses,
-          isConnected: connected.has(device),
-          lastSyncedAt
-        }
-        yield info
+        const role = isAdmin ? 'admin' : 'member'
+        yield { device, name, role, addresses, isConnected: connected.has(device), lastSyncedAt }
       }
     }
   }
@@ -128,21 +126,22 @@ async function* sync(
   { peer, direction = 'both', scope, keys }: SyncArguments,
   signal: AbortSignal
 ): AsyncGenerator<SyncEvent, void, undefined> {
+  const view = scope === undefined ? memory : memory.within(scope)
+  const paths = keys?.map((key) => view.within(key).scope)
   const node = await host.node()
-  const targets = peer === undefined ? reachable(host, node) : [targetOf(host, peer)]
+  const targets = peer === undefined ? await reachable(host, node, signal) : [await findPeer(host, peer)]
   if (targets.length === 0) {
     throw new CisError(
       'CIS_NO_PEER_REACHED',
       'no peer is known yet. Invite a device with: cis invite, or name one with: cis peers add ADDRESS'
     )
   }
-  const within = scope === undefined ? memory.scope : memory.within(scope).scope
   const events = new EventQueue<SyncEvent>()
   const leaving = new AbortController()
   const options = {
     direction,
-    scope: within,
-    ...given({ keys }),
+    scope: view.scope,
+    ...given({ keys: paths }),
     signal: AbortSignal.any([signal, leaving.signal])
   }
   const counts = { synced: 0, failed: 0 }
@@ -170,25 +169,31 @@ async function* sync(
   yield { type: 'done', ...counts, openConflicts: await countConflicts(memory, { signal }) }
 }
 
+/** One peer of a sync: a device whose address is known, or an address to dial as it is. */
+interface Target {
+  readonly device: DeviceId
+  readonly address?: string
+}
+
 async function syncWith(
   host: NodeHost,
-  node: NodePort,
-  target: DeviceId | string,
-  options: PeerSyncOptions,
+  node: Node,
+  { device, address }: Target,
+  options: NodeSyncOptions,
   tell: (event: SyncEvent) => void
 ): Promise<boolean> {
-  const isDevice = DEVICE_ID.test(target)
-  const shown = isDevice ? peerName(host, target as DeviceId).name : target
+  const peer = peerName(host, device)
+  const shown = address ?? peer.name
   tell({ type: 'connecting', peer: shown })
   try {
-    const device = isDevice ? (target as DeviceId) : deviceOfAddress(target)
-    const peer = peerName(host, device)
-    const onProgress: PeerSyncOptions['onProgress'] = (progress) =>
-      tell({ type: 'progress', peer, ...progress })
-    const { device: reached, ...summary } = await node.sync(target, { ...options, onProgress })
-    await host.book.add(reached, await node.knownAddresses(reached))
-    await host.book.synced(reached, host.runtime.now())
-    tell({ type: 'synced', peer: peerName(host, reached), ...summary })
+    const { sent, received, conflicts, bytes, rounds } = await node.syncWithNode(address ?? device, {
+      ...options,
+      onProgress: (progress) => tell({ type: 'progress', peer, ...progress })
+    })
+    await host.book.add(device, await node.knownAddresses(device))
+    await host.book.synced(device, host.runtime.now())
+    // What the peer is called may be news of this very sync.
+    tell({ type: 'synced', peer: peerName(host, device), sent, received, conflicts, bytes, rounds })
     return true
   } catch (error) {
     options.signal?.throwIfAborted()
@@ -199,32 +204,49 @@ async function syncWith(
   }
 }
 
-const DEVICE_ID = /^[0-9a-f]{64}$/
+/** Members that are connected or whose address is known; discovery is given a moment when nobody is. */
+async function reachable(host: NodeHost, node: Node, signal: AbortSignal): Promise<readonly Target[]> {
+  const now = (): readonly Target[] => {
+    const connected = new Set(node.connectedPeers())
+    return otherMembers(host).filter(
+      ({ device }) => connected.has(device) || host.book.get(device).addresses.length > 0
+    )
+  }
+  if (now().length === 0 && otherMembers(host).length > 0) await peersConnected(host, node, signal)
+  return now()
+}
 
-/** Members that are connected or whose address is known. */
-function reachable(host: NodeHost, node: NodePort): readonly DeviceId[] {
-  const connected = new Set(node.connectedPeers())
-  return otherMembers(host)
-    .map(({ device }) => device)
-    .filter((device) => connected.has(device) || host.book.get(device).addresses.length > 0)
+/** Resolves when every other member is connected, or when the node has had time enough to reach those it can. */
+async function peersConnected(host: NodeHost, node: Node, signal: AbortSignal): Promise<void> {
+  const isComplete = (): boolean => node.connectedPeers().length >= otherMembers(host).length
+  const left = (host.nodeStartedAt ?? 0) + CONNECT_WAIT_MS - host.runtime.now()
+  if (left <= 0 || isComplete()) return
+  await new Promise<void>((resolve) => {
+    const timeout = setTimeout(finish, left)
+    const onConnect = (): void => {
+      if (isComplete()) finish()
+    }
+    function finish(): void {
+      clearTimeout(timeout)
+      node.removeEventListener('peer:connect', onConnect)
+      signal.removeEventListener('abort', finish)
+      resolve()
+    }
+    node.addEventListener('peer:connect', onConnect)
+    signal.addEventListener('abort', finish, { once: true })
+  })
+  signal.throwIfAborted()
 }
 
 /**
- * A peer as `sync` is given it: an address is dialled as it is.
+ * A peer by name, device id or address.
  *
  * @throws {CisError} `CIS_PEER_NOT_FOUND`
  * @throws {TransportError} `TRANSPORT_BAD_ADDRESS`
  */
-function targetOf(host: NodeHost, peer: string): DeviceId | string {
-  const { device, address } = findPeer(host, peer)
-  return address ?? device
-}
-
-/** A peer by name, device id or address. @throws {CisError} `CIS_PEER_NOT_FOUND` */
-function findPeer(host: NodeHost, peer: string): { readonly device: DeviceId; readonly address?: string } {
-  if (peer.startsWith('/')) return { device: deviceOfAddress(peer), address: peer }
-  const members = otherMembers(host)
-  const named = members.filter(({ device, name }) => device === peer || name === peer)
+async function findPeer(host: NodeHost, peer: string): Promise<Target> {
+  if (peer.startsWith('/')) return { device: await deviceAt(peer), address: peer }
+  const named = otherMembers(host).filter(({ device, name }) => device === peer || name === peer)
   const [only, ...others] = named
   if (only === undefined) throw noSuchPeer(peer)
   if (others.length > 0) {
@@ -234,22 +256,26 @@ function findPeer(host: NodeHost, peer: string): { readonly device: DeviceId; re
   return { device: only.device }
 }
 
+/** libp2p takes longer to load than anything else here takes to run. */
+async function deviceAt(address: string): Promise<DeviceId> {
+  const { deviceOfAddress } = await import('@cis-memory/transport')
+  return deviceOfAddress(address)
+}
+
 function noSuchPeer(peer: string): CisError {
   return new CisError('CIS_PEER_NOT_FOUND', `no peer is known as ${peer}. See who is: cis peers list`)
 }
 
-function otherMembers({ replica }: NodeHost): readonly {
-  readonly device: DeviceId
-  readonly name: string
-  readonly isAdmin: boolean
-}[] {
-  return replica.membership
+/** Every member of the space but this device. */
+function otherMembers(host: NodeHost): readonly { device: DeviceId; name: string; isAdmin: boolean }[] {
+  const { membership, device: self } = host.replica
+  return membership
     .members()
-    .filter(({ device }) => device !== replica.device)
-    .map(({ isAdmin, device }) => ({ ...peerName({ replica }, device), isAdmin, device }))
+    .filter(({ device }) => device !== self)
+    .map(({ device, isAdmin }) => ({ ...peerName(host, device), isAdmin }))
 }
 
-function peerName({ replica }: Pick<NodeHost, 'replica'>, device: DeviceId): PeerName & { device: DeviceId } {
+function peerName({ replica }: NodeHost, device: DeviceId): PeerName & { readonly device: DeviceId } {
   return { device, name: replica.membership.member(device)?.name || device.slice(0, 8) }
 }
 

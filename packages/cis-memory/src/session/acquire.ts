@@ -1,11 +1,11 @@
 import type { AbortOptions, Runtime } from '@cis-memory/core'
-import { readHolder } from '@cis-memory/store/level'
 import { CisError } from '../errors.ts'
+import { given } from '../given.ts'
 import type { Home } from '../home.ts'
 import { HOLDER_RETRY_MS, HOLDER_WAIT_MS } from '../limits.ts'
 import { LocalSocketClient } from '../local-socket/client.ts'
 import type { ConnectionScope } from '../local-socket/handshake.ts'
-import { readSocketKey } from '../local-socket/place.ts'
+import { readSocketKey, usualSocketPath } from '../local-socket/place.ts'
 import type { OperationHandler } from '../local-socket/server.ts'
 
 /** Who answers a session: this process, with the store open, or another one. */
@@ -30,11 +30,11 @@ export interface AcquireOptions extends AbortOptions {
  * @throws {StoreLockedError} `STORE_LOCKED` when the holder answers nobody
  */
 export async function acquire(options: AcquireOptions): Promise<Backend> {
-  const { home, connection, runtime, openStore, signal } = options
+  const { runtime, openStore, signal } = options
   const deadline = runtime.now() + HOLDER_WAIT_MS
   for (;;) {
     signal?.throwIfAborted()
-    const client = await connectToHolder(home, connection, runtime, signal)
+    const client = await connectToHolder(options)
     if (client !== undefined) return client
     try {
       return await openStore()
@@ -47,14 +47,21 @@ export async function acquire(options: AcquireOptions): Promise<Backend> {
   }
 }
 
-async function connectToHolder(
-  home: Home,
-  connection: ConnectionScope,
-  runtime: Runtime,
-  signal: AbortSignal | undefined
-): Promise<Backend | undefined> {
-  const path = (await readHolder(home.storeDirectory))?.socketPath
-  if (path === undefined) return undefined
+/**
+ * Tries the usual place first, which costs nothing to know; only then is the store asked where its holder is.
+ */
+async function connectToHolder(options: AcquireOptions): Promise<Backend | undefined> {
+  const { home } = options
+  const usual = await usualSocketPath(home.socketDirectory)
+  const client = usual === undefined ? undefined : await connectTo(usual, options)
+  if (client !== undefined) return client
+  const { readHolder } = await import('@cis-memory/store/level')
+  const told = (await readHolder(home.storeDirectory))?.socketPath
+  return told === undefined || told === usual ? undefined : connectTo(told, options)
+}
+
+async function connectTo(path: string, options: AcquireOptions): Promise<Backend | undefined> {
+  const { home, connection, runtime, signal } = options
   try {
     const key = await readSocketKey(home.socketDirectory, path)
     const client = await LocalSocketClient.connect({
@@ -62,7 +69,7 @@ async function connectToHolder(
       path,
       key,
       runtime,
-      ...(signal !== undefined && { signal })
+      ...given({ signal })
     })
     return new SocketBackend(client)
   } catch (error) {

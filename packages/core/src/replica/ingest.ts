@@ -81,7 +81,7 @@ export class Ingest {
     for (const entry of batch.entries) {
       const stored = storedEntry(entry.header, entry.cipher, entry.path, 0n)
       const wait = this.#waitOf(transaction, membership, stored.header)
-      if (wait === undefined) {
+      if (wait === undefined || (await transaction.has(stored.header))) {
         report[(await transaction.apply(stored)) === 'known' ? 'known' : 'applied']++
         continue
       }

@@ -2,6 +2,7 @@ import { compareByTime, covers } from '@cis-memory/clock'
 import type { RowChange, RowReader } from '@cis-memory/store'
 import { conflictId, conflictKind } from '../conflict/detect.ts'
 import { toHex } from '../entry/bytes.ts'
+import type { Header } from '../entry/header.ts'
 import { decodeContestedRow, encodeContestedRow } from './contested-row.ts'
 import { type DomainCodec, type OpenedEntry, openEntry } from './open-entry.ts'
 import { conflictIdKey, contestedKey, feedKey, historyKey, liveKey } from './rows.ts'
@@ -59,6 +60,14 @@ export class Transaction {
   /** The live entries at κ as this transaction leaves them, earliest first. */
   async live(token: Uint8Array): Promise<readonly OpenedEntry[]> {
     return (await this.#state(token)).live
+  }
+
+  /** Whether an entry was applied before, be it live or replaced since. */
+  async has(header: Header): Promise<boolean> {
+    const { live } = await this.#state(header.path)
+    return (
+      live.some((entry) => entry.entryId === header.id) || (await this.get(historyKey(header))) !== undefined
+    )
   }
 
   /**

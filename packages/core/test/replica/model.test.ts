@@ -1,0 +1,98 @@
+import fc from 'fast-check'
+import { describe, it } from 'vitest'
+import { type Step, World } from '../support/model.ts'
+
+const RUNS = 50
+const DAY_MS = 86_400_000
+
+const index = fc.nat({ max: 11 })
+const place = { device: index, path: index }
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      type: fc.constant('put' as const),
+      ...place,
+      value: fc.nat({ max: 3 }),
+      base: fc.constantFrom(
+        'none' as const,
+        'remembered' as const,
+        'read' as const,
+        'read' as const,
+        'overwrite' as const
+      )
+    })
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('delete' as const),
+      ...place,
+      value: fc.constant(0),
+      base: fc.constantFrom('none' as const, 'remembered' as const, 'read' as const, 'overwrite' as const)
+    })
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: fc.constantFrom('read' as const, 'private' as const), ...place })
+  },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('undo' as const), ...place }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant('resolve' as const),
+      ...place,
+      choice: fc.constantFrom(
+        'local' as const,
+        'remote' as const,
+        'both' as const,
+        'one' as const,
+        'value' as const,
+        'delete' as const,
+        'stale' as const
+      ),
+      pick: index
+    })
+  },
+  { weight: 9, arbitrary: fc.record({ type: fc.constant('pull' as const), device: index, from: index }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('gossip' as const),
+      device: index,
+      from: index,
+      picks: fc.array(index, { minLength: 1, maxLength: 5 }),
+      withHeads: fc.boolean()
+    })
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constantFrom('back-up' as const, 'restore' as const), device: index })
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('set-clock' as const),
+      device: index,
+      offsetMs: fc.integer({ min: -30 * DAY_MS, max: 30 * DAY_MS })
+    })
+  }
+)
+
+describe('replicas that write, settle, lose, repeat, reorder and restore', () => {
+  it('agree with sets of ancestors at every step, and with each other in the end (P3 P5 P9 P10 P11 P14 P15 P18 P29 P30 P34)', async () => {
+    const story = fc.tuple(
+      fc.integer({ min: 2, max: 4 }),
+      fc.array(step, { minLength: 8, maxLength: 40, size: 'max' })
+    )
+    await fc.assert(
+      fc.asyncProperty(story, async ([count, steps]) => {
+        const world = await World.start(count)
+        await world.run(steps)
+        await world.settle()
+      }),
+      { numRuns: RUNS }
+    )
+  })
+})

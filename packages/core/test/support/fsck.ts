@@ -1,0 +1,190 @@
+import { type ActorId, covers } from '@cis-memory/clock'
+import type { Row, RowReader, Store } from '@cis-memory/store'
+import { conflictId, conflictKind } from '../../src/conflict/detect.ts'
+import { equalBytes, readUint64, toHex } from '../../src/entry/bytes.ts'
+import { type Commit, isSignedBy, provesHeader } from '../../src/entry/commit.ts'
+import { sha256 } from '../../src/entry/hash.ts'
+import { merkleLeaf, merkleRoot } from '../../src/entry/merkle.ts'
+import type { Replica } from '../../src/index.ts'
+import { decodeContestedRow } from '../../src/replica/contested-row.ts'
+import { decodeFeedRow } from '../../src/replica/feed-row.ts'
+import { openEntry } from '../../src/replica/open-entry.ts'
+import { conflictIdKey, historyKey, liveKey } from '../../src/replica/rows.ts'
+import { decodeCommitRow, decodeRecordRow } from '../../src/replica/signed-row.ts'
+import { decodeHistoryRow, decodeLiveRow, type StoredEntry } from '../../src/replica/stored-entry.ts'
+
+/*
+ * Reads every row of a replica and compares them with each other, without asking the code that wrote them. What it
+ * says is empty when all rows agree (P14).
+ */
+
+/** The rows of a store by the letter they start with. */
+type Rows = ReadonlyMap<string, readonly Row[]>
+
+const EVERYTHING = { gte: new Uint8Array(0), lt: new Uint8Array(600).fill(0xff) }
+
+async function rowsOf(reader: RowReader): Promise<Rows> {
+  const rows = new Map<string, Row[]>()
+  for await (const row of reader.range(EVERYTHING)) {
+    const letter = String.fromCharCode(row.key[0] as number)
+    rows.set(letter, [...(rows.get(letter) ?? []), row])
+  }
+  return rows
+}
+
+/** Everything that does not agree, in words. */
+export async function fsck(replica: Replica, store: Store): Promise<string[]> {
+  const complaints: string[] = []
+  const complain = (what: string): void => {
+    complaints.push(what)
+  }
+  const rows = await rowsOf(store.partition('public'))
+  const live = (rows.get('E') ?? []).flatMap((row) => checkLiveRow(row, complain))
+  const heads = await checkCommits(replica, rows, complain)
+  checkEntries(replica, rows, live, heads, complain)
+  checkFeed(replica, rows, live, complain)
+  checkConflicts(replica, rows, complain)
+  checkHistory(rows, live, complain)
+  const held = rows.get('Q')?.length ?? 0
+  if (held !== replica.pendingCount) complain(`${held} held rows, but ${replica.pendingCount} pending`)
+  await checkPrivate(store, complain)
+  return complaints
+}
+
+type Complain = (what: string) => void
+
+/** The live row of a path: its own path, no duplicates, and nothing that something beside it covers. */
+function checkLiveRow({ key, value }: Row, complain: Complain): StoredEntry[] {
+  const entries = decodeLiveRow(value)
+  const at = `E ${toHex(key)}`
+  if (entries.length === 0) complain(`${at} has no entry`)
+  if (new Set(entries.map((entry) => entry.id)).size < entries.length) complain(`${at} has an entry twice`)
+  for (const entry of entries) {
+    if (!equalBytes(key.subarray(1), entry.header.path)) complain(`${at} has an entry of another path`)
+    if (entries.some((other) => covers(other, entry))) complain(`${at} has an entry that another covers`)
+    if (!equalBytes(sha256(entry.cipher), entry.header.cipherHash)) complain(`${at} has another payload`)
+  }
+  return entries
+}
+
+/** Heads: signed, one for every actor of a commit, and none of their commits goes further. */
+async function checkCommits(replica: Replica, rows: Rows, complain: Complain): Promise<Map<ActorId, Commit>> {
+  const heads = new Map<ActorId, Commit>()
+  for (const { key, value } of rows.get('A') ?? []) {
+    const { commit } = decodeCommitRow(value)
+    heads.set(commit.actor, commit)
+    if (toHex(key.subarray(1)) !== commit.actor) complain(`A ${toHex(key)} is of another actor`)
+    if ((await replica.headOf(commit.actor))?.id !== commit.id)
+      complain(`the head of ${commit.actor} is not its row`)
+  }
+  for (const { value } of rows.get('O') ?? []) {
+    const { commit, leaves } = decodeCommitRow(value)
+    const device = replica.membership.deviceOf(commit.actor)
+    if (device === undefined || !isSignedBy(commit, device)) complain(`commit ${commit.id} is not signed`)
+    if (leaves !== undefined && !equalBytes(merkleRoot(leaves), commit.root))
+      complain(`commit ${commit.id} has other leaves`)
+    if ((heads.get(commit.actor)?.last ?? 0) < commit.last) complain(`commit ${commit.id} is behind no head`)
+  }
+  return heads
+}
+
+/** Each live entry has its proof; what it has seen is proven; an actor that did not fork has one per path (P5, P9). */
+function checkEntries(
+  replica: Replica,
+  rows: Rows,
+  live: readonly StoredEntry[],
+  heads: ReadonlyMap<ActorId, Commit>,
+  complain: Complain
+): void {
+  const commits = (rows.get('O') ?? []).map((row) => decodeCommitRow(row.value))
+  const places = new Set<string>()
+  for (const entry of live) {
+    const { actor, n } = entry.dot
+    const leaf = merkleLeaf(entry.header.digest)
+    const isProven = commits.some(({ commit, leaves }) => {
+      if (commit.actor !== actor || n < commit.first || n > commit.last) return false
+      if (entry.proofPath !== undefined) return provesHeader({ commit, path: entry.proofPath }, entry.header)
+      const own = leaves?.[n - commit.first]
+      return own !== undefined && equalBytes(own, leaf)
+    })
+    if (!isProven) complain(`live entry ${entry.id} has no commit`)
+    for (const [seen, last] of [...entry.context, [actor, n] as const]) {
+      if ((heads.get(seen)?.last ?? 0) < last) complain(`live entry ${entry.id} has seen beyond the heads`)
+    }
+    const place = `${toHex(entry.header.path)} ${actor}`
+    if (places.has(place) && !replica.membership.isForked(actor))
+      complain(`actor ${actor} has two live entries at one path`)
+    places.add(place)
+  }
+}
+
+/** The feed has each live entry and each record once, and nothing else. */
+function checkFeed(replica: Replica, rows: Rows, live: readonly StoredEntry[], complain: Complain): void {
+  const waiting = new Map(live.map((entry) => [entry.lsn, entry]))
+  if (waiting.size < live.length) complain('two live entries have one number')
+  const records = new Set((rows.get('S') ?? []).map((row) => decodeRecordRow(row.value).id))
+  let last = 0n
+  for (const { key, value } of rows.get('L') ?? []) {
+    last = readUint64(key, 1)
+    const row = decodeFeedRow(value)
+    if (row.kind === 'record') {
+      if (!records.delete(row.id)) complain(`L ${last} names a record that is not here, or twice`)
+      continue
+    }
+    const entry = waiting.get(last)
+    if (entry?.id !== row.id) complain(`L ${last} names an entry that is not live under it`)
+    waiting.delete(last)
+  }
+  if (waiting.size > 0) complain(`${waiting.size} live entries are not in the feed`)
+  if (records.size > 0) complain(`${records.size} records are not in the feed`)
+  if (last > replica.tip) complain(`the feed goes to ${last}, beyond its tip ${replica.tip}`)
+}
+
+/** The conflict index is what the live entries say. */
+function checkConflicts(replica: Replica, rows: Rows, complain: Complain): void {
+  const { codec } = replica.view('public')
+  const indexed = new Map((rows.get('F') ?? []).map((row) => [toHex(row.key.subarray(1)), row.value]))
+  const named = new Map((rows.get('K') ?? []).map((row) => [toHex(row.key), row.value]))
+  for (const { key, value } of rows.get('E') ?? []) {
+    const token = key.subarray(1)
+    const opened = decodeLiveRow(value).map((entry) => openEntry(codec, entry))
+    const expected = conflictKind(opened) === undefined ? undefined : conflictId(token, opened)
+    const row = indexed.get(toHex(token))
+    indexed.delete(toHex(token))
+    if (row === undefined && expected === undefined) continue
+    if (row === undefined || expected === undefined) {
+      complain(`F ${toHex(token)} is ${row === undefined ? 'missing' : 'there without a conflict'}`)
+      continue
+    }
+    if (decodeContestedRow(row).id !== expected) complain(`F ${toHex(token)} has another id`)
+    const path = named.get(toHex(conflictIdKey(expected)))
+    if (path === undefined || !equalBytes(path, token)) complain(`K ${expected} leads elsewhere`)
+  }
+  if (indexed.size > 0) complain(`${indexed.size} conflicts are indexed at paths without entries`)
+}
+
+/** History holds what is not live, and something live stands in its place. */
+function checkHistory(rows: Rows, live: readonly StoredEntry[], complain: Complain): void {
+  const isLive = new Set(live.map((entry) => entry.id))
+  for (const { key, value } of rows.get('Y') ?? []) {
+    const entry = decodeHistoryRow(value)
+    if (!equalBytes(key, historyKey(entry.header))) complain(`Y ${entry.id} is at another place`)
+    if (isLive.has(entry.id)) complain(`Y ${entry.id} is live too`)
+    const isReplaced = live.some(
+      (other) => equalBytes(other.header.path, entry.header.path) && covers(other, entry)
+    )
+    if (!isReplaced) complain(`Y ${entry.id} is covered by nothing that is live`)
+  }
+}
+
+/** Private rows are of three kinds, and nothing that is live there is in a public row. */
+async function checkPrivate(store: Store, complain: Complain): Promise<void> {
+  const rows = await rowsOf(store.partition('private'))
+  for (const letter of rows.keys()) if (!'EYM'.includes(letter)) complain(`a private row of kind ${letter}`)
+  const live = (rows.get('E') ?? []).flatMap((row) => checkLiveRow(row, complain))
+  checkHistory(rows, live, complain)
+  for (const entry of live) {
+    if ((await store.partition('public').get(liveKey(entry.header.path))) !== undefined)
+      complain(`private path ${toHex(entry.header.path)} has a public row`)
+  }
+}

@@ -48,5 +48,5 @@ process.exitCode = await run(process.argv.slice(2), {
   userDirectory: homedir(),
   signal: interruption.signal,
   now: Date.now,
-  library: () => import('cis-memory')
+  library: () => import('cis-memory/session')
 })

@@ -1,4 +1,4 @@
-import type { Domain } from 'cis-memory'
+import type { Domain } from 'cis-memory/session'
 import { usageError } from './errors.ts'
 
 /** For commands that look into both domains unless told otherwise. */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { CisSession, Domain } from 'cis-memory'
+import type { CisSession, Domain } from 'cis-memory/session'
 import { codeOf, usageError } from './errors.ts'
 import type { Host } from './host.ts'
 import { Output } from './output.ts'

@@ -8,7 +8,7 @@ import type {
   RunNodeOptions,
   RunningNode,
   SessionOptions
-} from 'cis-memory'
+} from 'cis-memory/session'
 
 /** Which scope a directory belongs to, and the file that says so. */
 export interface ScopeFile {

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
 import { TextDecoder } from 'node:util'
-import type { MemoryValue } from 'cis-memory'
+import type { MemoryValue } from 'cis-memory/session'
 import { CliError, usageError } from './errors.ts'
 import type { Invocation } from './invocation.ts'
 import { bytes } from './render/time.ts'

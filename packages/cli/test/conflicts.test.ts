@@ -1,4 +1,4 @@
-import type { EntryId, ResolveArguments, ShownConflict } from 'cis-memory'
+import type { EntryId, ResolveArguments, ShownConflict } from 'cis-memory/session'
 import { describe, expect, it } from 'vitest'
 import { cis, conflict, failure, type Scene, version } from './harness.ts'
 

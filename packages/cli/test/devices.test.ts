@@ -1,4 +1,4 @@
-import type { HomeResult, ImportOutcome, PeerInfo, StatusResult, SyncEvent } from 'cis-memory'
+import type { HomeResult, ImportOutcome, PeerInfo, StatusResult, SyncEvent } from 'cis-memory/session'
 import { describe, expect, it } from 'vitest'
 import type { Library } from '../src/index.ts'
 import { cis, failure, NOW, type Scene } from './harness.ts'

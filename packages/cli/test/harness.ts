@@ -10,7 +10,7 @@ import type {
   StreamItem,
   StreamName,
   Version
-} from 'cis-memory'
+} from 'cis-memory/session'
 import type { Host, OutputStream } from '../src/host.ts'
 import { type ExitCode, type Library, run } from '../src/index.ts'
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { EntryId, Read, SetResult, Version, Written } from 'cis-memory'
+import type { EntryId, Read, SetResult, Version, Written } from 'cis-memory/session'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cis, conflict, failure, NOW, type Scene, version } from './harness.ts'
 

@@ -1,4 +1,12 @@
-import type { Choice, CisSession, Conflict, EntryId, ResolveResult, ShownConflict, Version } from 'cis-memory'
+import type {
+  Choice,
+  CisSession,
+  Conflict,
+  EntryId,
+  ResolveResult,
+  ShownConflict,
+  Version
+} from 'cis-memory/session'
 import { type Command, Option } from 'commander'
 import { action, type Registration } from '../action.ts'
 import { codeOf, usageError } from '../errors.ts'

@@ -1,4 +1,4 @@
-import type { HomeResult } from 'cis-memory'
+import type { HomeResult } from 'cis-memory/session'
 import type { Command } from 'commander'
 import { action, type Registration } from '../action.ts'
 import { codeOf } from '../errors.ts'

@@ -1,4 +1,4 @@
-import type { Conflict, MemoryValue } from 'cis-memory'
+import type { Conflict, MemoryValue } from 'cis-memory/session'
 import type { Command } from 'commander'
 import { action, type Registration } from '../action.ts'
 import { CliError, usageError } from '../errors.ts'

@@ -1,4 +1,4 @@
-import type { HistoryItem } from 'cis-memory'
+import type { HistoryItem } from 'cis-memory/session'
 import type { Command } from 'commander'
 import { action, type Registration } from '../action.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { ImportOutcome } from 'cis-memory'
+import type { ImportOutcome } from 'cis-memory/session'
 import type { Command } from 'commander'
 import { action, type Registration } from '../action.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'

@@ -1,4 +1,4 @@
-import type { MemoryItem, SearchHit } from 'cis-memory'
+import type { MemoryItem, SearchHit } from 'cis-memory/session'
 import type { Command } from 'commander'
 import { action, type Registration } from '../action.ts'
 import { positiveInteger } from '../arguments.ts'

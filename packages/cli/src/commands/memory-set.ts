@@ -1,4 +1,4 @@
-import type { Domain, SetArguments } from 'cis-memory'
+import type { Domain, SetArguments } from 'cis-memory/session'
 import { type Command, Option } from 'commander'
 import { action, type Registration } from '../action.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'

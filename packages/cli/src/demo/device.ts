@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { CisSession } from 'cis-memory'
+import type { CisSession } from 'cis-memory/session'
 import { CliError } from '../errors.ts'
 import type { Host } from '../host.ts'
 

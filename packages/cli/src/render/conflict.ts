@@ -1,4 +1,4 @@
-import type { Conflict, ConflictKind, ShownConflict, Version } from 'cis-memory'
+import type { Conflict, ConflictKind, ShownConflict, Version } from 'cis-memory/session'
 import { type Invocation, quote } from '../invocation.ts'
 import { wordDiff } from './diff.ts'
 import { keyWithin } from './paths.ts'

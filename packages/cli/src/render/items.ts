@@ -1,4 +1,4 @@
-import type { MemoryItem } from 'cis-memory'
+import type { MemoryItem } from 'cis-memory/session'
 import type { Invocation } from '../invocation.ts'
 import { keyWithin } from './paths.ts'
 import { itemRecord } from './records.ts'

@@ -2,7 +2,7 @@
  * What `--json` prints. Fields keep the library's names; times are ISO 8601 in UTC, bytes are base64 under a name
  * that says so.
  */
-import type { Conflict, MemoryItem, MemoryValue, Read, Version } from 'cis-memory'
+import type { Conflict, MemoryItem, MemoryValue, Read, Version } from 'cis-memory/session'
 import { isoTime } from './time.ts'
 
 type JsonRecord = Readonly<Record<string, unknown>>

@@ -1,4 +1,4 @@
-import type { MemoryValue, Version } from 'cis-memory'
+import type { MemoryValue, Version } from 'cis-memory/session'
 import { clip, printableLine, printableText } from './terminal-text.ts'
 import { bytes } from './time.ts'
 

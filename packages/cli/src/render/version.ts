@@ -1,4 +1,4 @@
-import type { Authorship, Version } from 'cis-memory'
+import type { Authorship, Version } from 'cis-memory/session'
 import { clip, printableLine } from './terminal-text.ts'
 import { ago, localTime } from './time.ts'
 

@@ -35,7 +35,7 @@ type OnClose = () => Promise<void>
  * @throws {CoreError} `CORE_BAD_PATH` for a scope that is no absolute path
  */
 export function createMemory(replica: Replica, scope: string, options: { onClose?: OnClose } = {}): Memory {
-  return new ScopedMemory(replica, parsePath(scope), new SearchIndex(replica), options.onClose)
+  return new ScopedMemory(replica, parsePath(scope), new SearchIndex(replica), { onClose: options.onClose })
 }
 
 class ScopedMemory implements Memory {
@@ -49,18 +49,25 @@ class ScopedMemory implements Memory {
   readonly #listeners = new Map<keyof MemoryEvents, Map<unknown, (event: never) => void>>()
   #closing: Promise<void> | undefined
 
-  constructor(replica: Replica, scope: Path, search: SearchIndex, onClose?: OnClose) {
+  constructor(
+    replica: Replica,
+    scope: Path,
+    search: SearchIndex,
+    origin: { readonly onClose?: OnClose | undefined; readonly wider?: PublicHandle } = {}
+  ) {
     this.scope = scope
-    this.public = new PublicHandle(replica, scope)
+    this.public = new PublicHandle(replica, scope, origin.wider)
     this.private = new PrivateHandle(replica, scope)
     this.#replica = replica
     this.#conflicts = new Conflicts(replica, scope)
     this.#search = search
-    this.#onClose = onClose
+    this.#onClose = origin.onClose
   }
 
   within(path: string): Memory {
-    return new ScopedMemory(this.#replica, resolvePath(this.scope, path), this.#search)
+    return new ScopedMemory(this.#replica, resolvePath(this.scope, path), this.#search, {
+      wider: this.public
+    })
   }
 
   async *search(query: string, options: SearchOptions = {}): AsyncIterableIterator<SearchHit> {

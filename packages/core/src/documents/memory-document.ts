@@ -26,7 +26,7 @@ export class MemoryDocument implements MemoryDoc {
   #dirtySince: number | undefined
   #cancelSave: (() => void) | undefined
   #saving: Promise<void> = Promise.resolve()
-  #isClosed = false
+  #closing: Promise<void> | undefined
 
   constructor(replica: Replica, path: Path, onClose: () => void) {
     this.doc = new Doc()
@@ -50,9 +50,12 @@ export class MemoryDocument implements MemoryDoc {
     return this.#saving
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     try {
       await this.flush()
     } finally {
@@ -89,13 +92,18 @@ export class MemoryDocument implements MemoryDoc {
     for (const alternative of live.flatMap((entry) => entry.alternatives)) {
       if (alternative.kind === 'deleted') continue
       if (alternative.kind !== 'document') throw notADocument()
-      applyUpdate(this.doc, alternative.value as Uint8Array, FROM_STORE)
+      applyState(this.doc, alternative.value as Uint8Array)
     }
   }
 
   async #save(): Promise<void> {
     if (!this.#isDirty) return
-    await this.#replica.write('public', (transaction) => this.#plan(transaction))
+    try {
+      await this.#replica.write('public', (transaction) => this.#plan(transaction))
+    } catch (error) {
+      this.#isDirty = true
+      throw error
+    }
   }
 
   /** What is live is merged in before it is replaced, so that a save never covers a change it does not hold. */
@@ -118,9 +126,19 @@ export class MemoryDocument implements MemoryDoc {
   }
 }
 
-function notADocument(): CoreError {
+/** Each version is a valid state by itself; two may still contradict each other when a member forged one. */
+function applyState(doc: Doc, state: Uint8Array): void {
+  try {
+    applyUpdate(doc, state, FROM_STORE)
+  } catch (cause) {
+    throw notADocument({ cause })
+  }
+}
+
+function notADocument(options?: ErrorOptions): CoreError {
   return new CoreError(
     'CORE_NOT_A_DOCUMENT',
-    'this memory holds a plain value, or versions of which some are no documents; nothing was written. Settle the conflict or use another path'
+    'this memory holds a plain value, or versions of which some are no documents; nothing was written. Settle the conflict or use another path',
+    options
   )
 }

@@ -8,17 +8,20 @@ import { DomainHandle } from './domain-handle.ts'
 /** Public memory within a scope: values, and documents that merge by themselves. */
 export class PublicHandle extends DomainHandle implements PublicMemory {
   readonly #open = new Set<MemoryDocument>()
+  readonly #wider: PublicHandle | undefined
 
-  constructor(replica: Replica, scope: Path) {
+  /** @param wider the handle this one was narrowed from: closing that one closes the documents of this one too */
+  constructor(replica: Replica, scope: Path, wider?: PublicHandle) {
     super(replica, 'public', scope)
+    this.#wider = wider
   }
 
   async doc(path: string, options: AbortOptions = {}): Promise<MemoryDoc> {
     options.signal?.throwIfAborted()
     const document = new MemoryDocument(this.replica, resolvePath(this.scope, path), () => {
-      this.#open.delete(document)
+      this.#forget(document)
     })
-    this.#open.add(document)
+    this.#remember(document)
     try {
       await document.load()
     } catch (error) {
@@ -28,8 +31,23 @@ export class PublicHandle extends DomainHandle implements PublicMemory {
     return document
   }
 
-  /** Saves and closes the documents opened through this handle. */
+  /**
+   * Saves and closes the documents opened through this handle and narrower ones. One that cannot be saved does not
+   * keep the others from it.
+   */
   async closeDocuments(): Promise<void> {
-    for (const document of [...this.#open]) await document.close()
+    const outcomes = await Promise.allSettled([...this.#open].map((document) => document.close()))
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  #remember(document: MemoryDocument): void {
+    this.#open.add(document)
+    if (this.#wider !== undefined) this.#wider.#remember(document)
+  }
+
+  #forget(document: MemoryDocument): void {
+    this.#open.delete(document)
+    if (this.#wider !== undefined) this.#wider.#forget(document)
   }
 }

@@ -1,5 +1,6 @@
 import type { SealingKey } from '@cis-memory/store'
 import type { Opened } from '../conflict/detect.ts'
+import { isDocumentState } from '../documents/merge.ts'
 import { equalBytes } from '../entry/bytes.ts'
 import { type Header, payloadContext } from '../entry/header.ts'
 import type { Path, PathTokens } from '../entry/path.ts'
@@ -82,6 +83,10 @@ function readPayload(codec: DomainCodec, stored: StoredEntry): Payload | undefin
 
 function matchesHeader(codec: DomainCodec, payload: Payload, header: Header): boolean {
   if (!equalBytes(codec.tokens.of(payload.path), header.path)) return false
+  const isUnusable = payload.alternatives.some(
+    ({ kind, value }) => kind === 'document' && !isDocumentState(value as Uint8Array)
+  )
+  if (isUnusable) return false
   const [only, ...others] = payload.alternatives
   if (header.type === 'put') return true
   const expected = header.type === 'delete' ? 'deleted' : 'document'

@@ -323,7 +323,11 @@ class Runner {
         return { type: 'recognised' }
       case 'admit':
         await replica.ingest({ ...EMPTY_BATCH, records: output.records }, output.source)
-        return { type: 'admitted', isMember: replica.isMember(channel.peer) }
+        return {
+          type: 'admitted',
+          isMember: replica.isMember(channel.peer),
+          lsn: await replica.checkpoint(output.feed, NO_BYTES)
+        }
       case 'read-checkpoint':
         return { type: 'checkpoint', lsn: await replica.checkpoint(output.feed, output.scope) }
       case 'read-feed':

@@ -43,8 +43,7 @@ export function onSync(state: SessionState, request: SyncRequest, own: Own): Ste
 
 export function onBegin(state: SessionState, message: BeginMessage, own: Own): Step {
   const request = message.request ?? state.lastRequest
-  const peerFeed = message.feed ?? state.peerFeed
-  if (request === undefined || peerFeed === undefined) return refuse(state, 'SYNC_UNEXPECTED_MESSAGE')
+  if (request === undefined) return refuse(state, 'SYNC_UNEXPECTED_MESSAGE')
   const { direction } = request
   const exchange = newExchange(request, direction !== 'pull', direction !== 'push')
   const peerInstance = message.instance ?? state.peerInstance
@@ -53,7 +52,7 @@ export function onBegin(state: SessionState, message: BeginMessage, own: Own): S
     phase: 'syncing',
     lastRequest: request,
     peerInstance,
-    peerFeed,
+    peerFeed: message.feed ?? state.peerFeed,
     exchange
   }
   return pullFrom(next, message.tip, own)
@@ -82,31 +81,21 @@ function newExchange(request: SyncRequest, isPulling: boolean, isServing: boolea
 
 /* Reading the peer's feed */
 
-/**
- * Starts, or starts again, to read the peer's feed. When the peer has named its tip, the checkpoint is looked up even
- * if nothing is to be read: a tip below it hints that the peer has lost something, and then nothing is kept from it.
- */
+/** Starts, or starts again, to read the peer's feed. */
 function pullFrom(state: SessionState, tip: bigint | undefined, own: Own): Step {
   const { pull, request } = exchangeOf(state)
-  if (
-    request.paths === undefined &&
-    state.peerFeed !== undefined &&
-    !(pull.isFinished && tip === undefined)
-  ) {
-    const feed = checkpointFeed(state.init.peer, state.peerFeed)
-    const next = withPull({ ...state, isBusy: true }, { feed, tip })
-    return to(next, { type: 'read-checkpoint', feed, scope: request.scope })
-  }
-  return pull.isFinished ? settle(state) : ask(state, 0n, own)
+  if (pull.isFinished) return settle(state)
+  if (request.paths !== undefined) return ask(state, 0n, own)
+  invariant(state.peerFeed !== undefined, 'each end has named its feed in the handshake')
+  const feed = checkpointFeed(state.init.peer, state.peerFeed)
+  const next = withPull({ ...state, isBusy: true }, { feed, tip })
+  return to(next, { type: 'read-checkpoint', feed, scope: request.scope })
 }
 
 export function onCheckpoint(state: SessionState, lsn: bigint, own: Own): Step {
-  const { tip, isFinished } = exchangeOf(state).pull
-  const isShorter = tip !== undefined && tip < lsn
-  const next = { ...state, isBusy: false, isPeerRolledBack: state.isPeerRolledBack || isShorter }
-  if (isFinished) return settle(next)
-  if (tip === lsn) return settle(withPull(next, { isFinished: true }))
-  return ask(next, lsn, own)
+  const next = { ...state, isBusy: false }
+  const hasNews = exchangeOf(state).pull.tip !== lsn
+  return hasNews ? ask(next, lsn, own) : settle(withPull(next, { isFinished: true }))
 }
 
 function ask(state: SessionState, lsn: bigint, own: Own): Step {
@@ -131,7 +120,7 @@ export function onFeed(state: SessionState, message: FeedMessage, own: Own): Ste
   if (feedChangeCount > MAX_FEED_CHANGES) return refuse(state, 'SYNC_LIMIT')
   const peerInstance = message.instance ?? state.peerInstance
   const next = withPull({ ...state, peerFeed: feed, peerInstance }, { isAsked: false, feedChangeCount })
-  if (pull.feed === undefined || !isSame(feed, state.peerFeed)) return pullFrom(next, tip, own)
+  if (!isSame(feed, state.peerFeed)) return pullFrom(next, tip, own)
   // The feed we know ends before what was read of it: the peer has lost something, so all of it is read again.
   if (tip >= pull.after) return refuse(state, 'SYNC_UNEXPECTED_MESSAGE')
   return ask({ ...next, isPeerRolledBack: true }, 0n, own)
@@ -140,7 +129,7 @@ export function onFeed(state: SessionState, message: FeedMessage, own: Own): Ste
 export function onPage(state: SessionState, page: PageMessage, own: Own): Step {
   const { pull, request } = exchangeOf(state)
   const isAnswer =
-    pull.isAsked && (request.paths !== undefined ? page.next === pull.after + 1n : isNextOf(pull, page))
+    pull.isAsked && (request.paths === undefined ? isNextOf(pull, page) : page.next === pull.after + 1n)
   if (!isAnswer || !isWithin(page.batch, request)) return refuse(state, 'SYNC_UNEXPECTED_MESSAGE')
   const emptyPageCount = isEmpty(page.batch) ? pull.emptyPageCount + 1 : 0
   if (emptyPageCount > MAX_EMPTY_PAGES) return refuse(state, 'SYNC_LIMIT')
@@ -149,7 +138,7 @@ export function onPage(state: SessionState, page: PageMessage, own: Own): Step {
 }
 
 function isNextOf(pull: Pull, { next, hasMore }: PageMessage): boolean {
-  return pull.feed !== undefined && (hasMore ? next > pull.after : next >= pull.after)
+  return hasMore ? next > pull.after : next >= pull.after
 }
 
 /** Asks for the page behind this one, and ingests this one meanwhile. */

@@ -1,5 +1,4 @@
 /* The first half of a session: who is there, and may it be. See the picture in `session.ts`. */
-import type { ActorId } from '@cis-memory/clock'
 import { type Commit, isSignedBy } from '../entry/commit.ts'
 import type { SystemRecord } from '../entry/records.ts'
 import { invariant } from '../errors.ts'
@@ -12,7 +11,8 @@ import {
   type SessionRole,
   SYNC_VERSIONS
 } from './handshake-mac.ts'
-import { sourceId } from './identity.ts'
+import { checkpointFeed, feedId, sourceId } from './identity.ts'
+import type { AuthMessage } from './messages.ts'
 import { type Own, refuse, type SessionState, type Step, send, to } from './session-state.ts'
 
 export function onStart(state: SessionState, own: Own): Step {
@@ -45,23 +45,21 @@ export function onProof(state: SessionState, mac: Uint8Array): Step {
   return to(next, send({ type: 'proof', mac: macOf(state, 'dialer') }), { type: 'read-credentials' })
 }
 
-export function onAuth(state: SessionState, actor: ActorId, records: readonly SystemRecord[]): Step {
+export function onAuth(state: SessionState, auth: AuthMessage): Step {
+  const { actor, records, feed } = auth
   if (!provesActor(records, state.init.peer, actor)) return refuse(state, 'SYNC_BAD_PROOF')
-  const next: SessionState = {
-    ...state,
-    phase: 'echo',
-    isBusy: true,
-    peerActor: actor,
-    peerRecords: records
-  }
+  const next: SessionState = { ...state, phase: 'echo', isBusy: true, peerAuth: auth, peerFeed: feed }
   const isDialer = state.init.role === 'dialer'
   return to(next, isDialer ? { type: 'read-head', actor } : { type: 'read-credentials' })
 }
 
 export function onCredentials(state: SessionState, records: readonly SystemRecord[], own: Own): Step {
-  const auth = send({ type: 'auth', actor: own.actor, records })
-  if (state.peerActor === undefined) return to({ ...state, isBusy: false }, auth)
-  return to(state, auth, { type: 'read-head', actor: state.peerActor })
+  const { actor, instance, tip, shared } = own
+  const feed = feedId(instance, shared)
+  const auth = send({ type: 'auth', actor, records, tip, feed })
+  const next = { ...state, toldFeed: feed }
+  if (state.peerAuth === undefined) return to({ ...next, isBusy: false }, auth)
+  return to(next, auth, { type: 'read-head', actor: state.peerAuth.actor })
 }
 
 export function onHead(state: SessionState, head: Commit | undefined): Step {
@@ -79,13 +77,21 @@ export function onEcho(state: SessionState, head: Commit | undefined, own: Own):
 }
 
 export function admit(state: SessionState): Step {
-  const source = { instance: sourceId(state.init.peer, state.peerInstance) }
-  return to(state, { type: 'admit', records: state.peerRecords, source })
+  const { init, peerAuth, peerInstance } = state
+  invariant(peerAuth !== undefined, 'a peer is admitted after it has said who it is')
+  const source = { instance: sourceId(init.peer, peerInstance) }
+  const feed = checkpointFeed(init.peer, peerAuth.feed)
+  return to(state, { type: 'admit', records: peerAuth.records, source, feed })
 }
 
-export function onAdmitted(state: SessionState, isMember: boolean): Step {
+/** @param lsn how far the peer's feed had been read: if that is beyond its end, the peer has lost something. */
+export function onAdmitted(state: SessionState, isMember: boolean, lsn: bigint): Step {
   if (!isMember) return refuse(state, 'SYNC_NOT_A_MEMBER')
-  return to({ ...state, isBusy: false, peerRecords: [], phase: 'idle' }, { type: 'ready' })
+  const tip = state.peerAuth?.tip ?? 0n
+  return to(
+    { ...state, isBusy: false, peerAuth: undefined, phase: 'idle', isPeerRolledBack: tip < lsn },
+    { type: 'ready' }
+  )
 }
 
 function macOf(state: SessionState, role: SessionRole): Uint8Array {

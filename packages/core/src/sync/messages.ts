@@ -3,7 +3,7 @@
  *
  *    1 hello   1 versions · 2 capabilities · 3 instance(16) · 4 nonce(16)
  *    2 proof   1 mac(32)
- *    3 auth    1 actor(16) · 2 records, [bytes, signature] each
+ *    3 auth    1 actor(16) · 2 records, [bytes, signature] each · 3 tip · 4 feed(16)
  *    4 echo    1 commit · 2 signature; neither when the sender holds no head of the receiver's actor
  *    5 begin   1 tip · 2 instance(16) · 3 feed(16) · 4 direction · 5 scope κ · 6 paths κ each
  *    6 feed    1 tip · 2 instance(16) · 3 feed(16), absent when nothing that was asked for is shared
@@ -57,11 +57,19 @@ export interface HelloMessage {
   readonly nonce: Uint8Array
 }
 
+export interface AuthMessage {
+  readonly type: 'auth'
+  readonly actor: ActorId
+  readonly records: readonly SystemRecord[]
+  readonly tip: bigint
+  /** Names the sender's feed, see `identity.ts`. */
+  readonly feed: Uint8Array
+}
+
 export interface BeginMessage {
   readonly type: 'begin'
   readonly tip: bigint
   readonly instance: Uint8Array | undefined
-  /** Names the sender's feed, see `identity.ts`. */
   readonly feed: Uint8Array | undefined
   readonly request: SyncRequest | undefined
 }
@@ -89,7 +97,7 @@ export interface PageMessage {
 export type Message =
   | HelloMessage
   | { readonly type: 'proof'; readonly mac: Uint8Array }
-  | { readonly type: 'auth'; readonly actor: ActorId; readonly records: readonly SystemRecord[] }
+  | AuthMessage
   | { readonly type: 'echo'; readonly head: Commit | undefined }
   | BeginMessage
   | FeedMessage
@@ -127,7 +135,12 @@ function fieldsOf(message: Message): unknown[] {
     case 'proof':
       return [message.mac]
     case 'auth':
-      return [actorToBytes(message.actor), message.records.map(({ bytes, signature }) => [bytes, signature])]
+      return [
+        actorToBytes(message.actor),
+        message.records.map(({ bytes, signature }) => [bytes, signature]),
+        message.tip,
+        message.feed
+      ]
     case 'echo':
       return [message.head?.bytes, message.head?.signature]
     case 'begin': {
@@ -180,7 +193,9 @@ const READERS: Readonly<Record<Message['type'], (fields: Fields) => Message>> = 
   auth: (fields) => ({
     type: 'auth',
     actor: actorFromBytes(fields.bytes(1, ACTOR_ID_BYTES)),
-    records: fields.array(2, MAX_CREDENTIALS).map(readRecord)
+    records: fields.array(2, MAX_CREDENTIALS).map(readRecord),
+    tip: fields.uint64(3),
+    feed: fields.bytes(4, ID_BYTES)
   }),
   echo: (fields) => ({
     type: 'echo',

@@ -8,7 +8,7 @@ import type { SpaceId } from '../entry/space-keys.ts'
 import type { SyncErrorCode } from '../errors.ts'
 import type { Batch } from './batch.ts'
 import type { Hello, SessionRole } from './handshake-mac.ts'
-import type { Message, PageMessage, SyncRequest } from './messages.ts'
+import type { AuthMessage, Message, PageMessage, SyncRequest } from './messages.ts'
 import type { FeedPage, FeedQuery, IngestReport, IngestSource } from './sync-replica.ts'
 
 /** What a session is told once. */
@@ -53,7 +53,8 @@ export type SessionInput =
   | { readonly type: 'credentials'; readonly records: readonly SystemRecord[] }
   | { readonly type: 'head'; readonly head: Commit | undefined }
   | { readonly type: 'recognised' }
-  | { readonly type: 'admitted'; readonly isMember: boolean }
+  /** What became of `admit`; `lsn` is how far the peer's feed had been read. */
+  | { readonly type: 'admitted'; readonly isMember: boolean; readonly lsn: bigint }
   | { readonly type: 'checkpoint'; readonly lsn: bigint }
   | { readonly type: 'page'; readonly page: FeedPage }
   | { readonly type: 'ingested'; readonly report: IngestReport }
@@ -67,7 +68,12 @@ export type SessionOutput =
   | { readonly type: 'read-credentials' }
   | { readonly type: 'read-head'; readonly actor: ActorId }
   | { readonly type: 'recognise'; readonly head: Commit }
-  | { readonly type: 'admit'; readonly records: readonly SystemRecord[]; readonly source: IngestSource }
+  | {
+      readonly type: 'admit'
+      readonly records: readonly SystemRecord[]
+      readonly source: IngestSource
+      readonly feed: Uint8Array
+    }
   | { readonly type: 'read-checkpoint'; readonly feed: Uint8Array; readonly scope: Uint8Array }
   | { readonly type: 'read-feed'; readonly query: FeedQuery }
   /** Page `number` of these paths, counted from 0; asked for in order. */
@@ -83,7 +89,7 @@ export type SessionOutput =
 export interface Pull {
   /** The key of the peer's feed, once it has named it; never for single paths. */
   readonly feed: Uint8Array | undefined
-  /** The end of the peer's feed, when it has said so in this sync. */
+  /** The end of the peer's feed, when it has been named in this sync. */
   readonly tip: bigint | undefined
   /** Where the page that was asked for last begins. */
   readonly after: bigint
@@ -130,9 +136,8 @@ export interface SessionState {
   readonly hello: Hello | undefined
   readonly peerHello: Hello | undefined
   readonly peerInstance: Uint8Array
-  readonly peerActor: ActorId | undefined
-  /** What proves its membership, until that is stored. */
-  readonly peerRecords: readonly SystemRecord[]
+  /** What the peer has said of itself, once it has. */
+  readonly peerAuth: AuthMessage | undefined
   /** Its feed is shorter than what was read of it: it has lost something, so nothing is kept from it. */
   readonly isPeerRolledBack: boolean
   readonly peerFeed: Uint8Array | undefined
@@ -157,8 +162,7 @@ export function createSession(init: SessionInit): SessionState {
     hello: undefined,
     peerHello: undefined,
     peerInstance: NO_BYTES,
-    peerActor: undefined,
-    peerRecords: [],
+    peerAuth: undefined,
     isPeerRolledBack: false,
     peerFeed: undefined,
     toldInstance: undefined,

@@ -79,7 +79,7 @@ export function step(state: SessionState, input: SessionInput, own: Own): Step {
     case 'recognised':
       return admit(state)
     case 'admitted':
-      return onAdmitted(state, input.isMember)
+      return onAdmitted(state, input.isMember, input.lsn)
     case 'checkpoint':
       return onCheckpoint(state, input.lsn, own)
     case 'page':
@@ -100,7 +100,7 @@ function onMessage(state: SessionState, message: Message, own: Own): Step {
       if (message.type === 'proof') return onProof(state, message.mac)
       break
     case 'auth':
-      if (message.type === 'auth') return onAuth(state, message.actor, message.records)
+      if (message.type === 'auth') return onAuth(state, message)
       break
     case 'echo':
       if (message.type === 'echo') return onEcho(state, message.head, own)

@@ -93,7 +93,9 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   fc.record({
     type: fc.constant('auth' as const),
     actor: anyActor,
-    records: fc.array(anyRecord, { maxLength: 4 })
+    records: fc.array(anyRecord, { maxLength: 4 }),
+    tip: anyLsn,
+    feed: bytes(16)
   }),
   fc.record({ type: fc.constant('echo' as const), head: orNone(anyCommit) }),
   fc.record({

@@ -256,7 +256,9 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
         this.#endSoon(tracked)
       }
     }
-    for (const device of this.#explicit.keys()) this.#keep(device)
+    for (const device of this.#explicit.keys()) {
+      if (this.#isAllowed(device)) this.#redialer.ensure(device)
+    }
     this.#gossip.refresh()
   }
 

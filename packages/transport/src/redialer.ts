@@ -38,6 +38,11 @@ export class Redialer {
     this.#schedule(device, kept, 0)
   }
 
+  /** Like `keep`, but leaves a device that is waiting for its turn to wait. */
+  ensure(device: DeviceId): void {
+    if (!this.#kept.has(device)) this.keep(device)
+  }
+
   forget(device: DeviceId): void {
     this.#kept.get(device)?.cancel?.()
     this.#kept.delete(device)

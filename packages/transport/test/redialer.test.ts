@@ -83,6 +83,16 @@ describe('Redialer', () => {
     expect(state.dialsAtMs).toEqual([0, 100])
   })
 
+  it('is not hurried by being reminded of a peer', async () => {
+    const { runtime, state, redialer } = setUp()
+    redialer.ensure(peer)
+    for (let i = 0; i < 40; i++) {
+      await runtime.advance(100)
+      redialer.ensure(peer)
+    }
+    expect(state.dialsAtMs).toEqual([0, 500, 1_500, 3_500])
+  })
+
   it('forgets a device that is no longer wanted', async () => {
     const { runtime, state, redialer } = setUp()
     redialer.keep(peer)

@@ -8,7 +8,7 @@ import { type IdentifyInit, identify } from '@libp2p/identify'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
-import { afterEach } from 'vitest'
+import { afterEach, expect } from 'vitest'
 import { createNetwork } from '../../src/network.ts'
 import type { Network, NetworkEvents, NetworkOptions } from '../../src/network-types.ts'
 import { privateKeyOf } from '../../src/peer-id.ts'
@@ -98,14 +98,9 @@ export async function connect(a: TestNetwork, b: TestNetwork): Promise<void> {
   await known
 }
 
-/** Resolves once `network` knows that `device` listens to `topic`. */
+/** Resolves once `network` would hand a message on `topic` to `device`. */
 export async function listening(network: Network, device: DeviceId, topic: string): Promise<void> {
-  if (network.subscribers(topic).includes(device)) return
-  await nextEvent(
-    network,
-    'gossip:subscription',
-    (change) => change.device === device && change.topic === topic && change.isSubscribed
-  )
+  await expect.poll(() => network.subscribers(topic), { timeout: EVENT_TIMEOUT_MS }).toContain(device)
 }
 
 /** A value, or a failure when it does not come within a bound. */

@@ -24,6 +24,9 @@ import { MAX_VALUE_DEPTH } from '../limits.ts'
 /** Nesting of arrays and maps: the deepest value, and what wraps it. */
 const MAX_CBOR_DEPTH = MAX_VALUE_DEPTH + 16
 
+/** Text below this length is decoded byte by byte while it is ASCII: most keys and labels are. */
+const SHORT_TEXT_BYTES = 32
+
 const UNSIGNED = 0
 const NEGATIVE = 1
 const BYTES = 2
@@ -195,12 +198,15 @@ function isPlainObject(value: unknown): value is object {
   return prototype === Object.prototype || prototype === null
 }
 
+/** Reads in place: a view for every item would cost more than the rest. */
 class Reader {
-  readonly #bytes: Buffer
+  readonly #bytes: Uint8Array
+  readonly #buffer: Buffer
   #at = 0
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   }
 
   whole(): unknown {
@@ -210,7 +216,7 @@ class Reader {
   }
 
   #value(depth: number): unknown {
-    const initial = this.#take(1)[0] as number
+    const initial = this.#bytes[this.#skip(1)] as number
     const major = initial >> 5
     const info = initial & 31
     if (major === SIMPLE) return this.#simple(info)
@@ -222,8 +228,10 @@ class Reader {
       case NEGATIVE:
         if (argument === Number.MAX_SAFE_INTEGER) throw notCbor('has a number out of range')
         return -1 - argument
-      case BYTES:
-        return new Uint8Array(this.#take(argument))
+      case BYTES: {
+        const start = this.#skip(argument)
+        return this.#bytes.slice(start, this.#at)
+      }
       case TEXT:
         return this.#text(argument)
       case ARRAY:
@@ -236,9 +244,22 @@ class Reader {
   }
 
   #text(size: number): string {
-    const bytes = this.#take(size)
-    if (!isUtf8(bytes)) throw notCbor('has text that is not UTF-8')
-    return bytes.toString('utf8')
+    const start = this.#skip(size)
+    const short = size < SHORT_TEXT_BYTES ? this.#ascii(start) : undefined
+    if (short !== undefined) return short
+    if (!isUtf8(this.#bytes.subarray(start, this.#at))) throw notCbor('has text that is not UTF-8')
+    return this.#buffer.toString('utf8', start, this.#at)
+  }
+
+  /** The text up to here, when all of it is ASCII. */
+  #ascii(start: number): string | undefined {
+    let text = ''
+    for (let at = start; at < this.#at; at++) {
+      const byte = this.#bytes[at] as number
+      if (byte >= 0x80) return undefined
+      text += String.fromCharCode(byte)
+    }
+    return text
   }
 
   #array(length: number, depth: number): unknown[] {
@@ -251,18 +272,16 @@ class Reader {
   #map(size: number, depth: number): Map<number | string, unknown> {
     this.#checkDepth(depth)
     const map = new Map<number | string, unknown>()
-    let previous: Buffer | undefined
+    let previous = { start: 0, end: 0 }
     for (let i = 0; i < size; i++) {
       const start = this.#at
       const key = this.#value(MAX_CBOR_DEPTH)
-      if (!isKey(key)) {
-        throw notCbor('has a key that is neither text nor an unsigned number')
-      }
-      const encoded = this.#bytes.subarray(start, this.#at)
-      if (previous !== undefined && Buffer.compare(previous, encoded) >= 0) {
+      if (!isKey(key)) throw notCbor('has a key that is neither text nor an unsigned number')
+      const end = this.#at
+      if (i > 0 && this.#buffer.compare(this.#buffer, previous.start, previous.end, start, end) <= 0) {
         throw notCbor('has keys out of order')
       }
-      previous = encoded
+      previous = { start, end }
       map.set(key, this.#value(depth + 1))
     }
     return map
@@ -274,23 +293,16 @@ class Reader {
 
   #argument(info: number): number | bigint {
     if (info < ONE_BYTE) return info
-    const [argument, least] = this.#longArgument(info)
-    if (argument < least) throw notCbor('has a number longer than it needs to be')
-    return argument
-  }
-
-  /** An argument and the least one that needs so many bytes. */
-  #longArgument(info: number): [argument: number | bigint, least: number] {
     switch (info) {
       case ONE_BYTE:
-        return [this.#take(1)[0] as number, ONE_BYTE]
+        return atLeast(ONE_BYTE, this.#bytes[this.#skip(1)] as number)
       case TWO_BYTES:
-        return [this.#take(2).readUInt16BE(), 2 ** 8]
+        return atLeast(2 ** 8, this.#buffer.readUInt16BE(this.#skip(2)))
       case FOUR_BYTES:
-        return [this.#take(4).readUInt32BE(), 2 ** 16]
+        return atLeast(2 ** 16, this.#buffer.readUInt32BE(this.#skip(4)))
       case EIGHT_BYTES: {
-        const argument = this.#take(8).readBigUInt64BE()
-        return [argument <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(argument) : argument, 2 ** 32]
+        const argument = this.#buffer.readBigUInt64BE(this.#skip(8))
+        return atLeast(2 ** 32, argument <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(argument) : argument)
       }
       default:
         throw notCbor('has a length without end or an unknown one')
@@ -306,23 +318,29 @@ class Reader {
       case NULL:
         return null
       case TWO_BYTES:
-        return checkFloat(halfOf(this.#take(2).readUInt16BE()), 2)
+        return checkFloat(halfOf(this.#buffer.readUInt16BE(this.#skip(2))), 2)
       case FOUR_BYTES:
-        return checkFloat(this.#take(4).readFloatBE(), 4)
+        return checkFloat(this.#buffer.readFloatBE(this.#skip(4)), 4)
       case EIGHT_BYTES:
-        return checkFloat(this.#take(8).readDoubleBE(), 8)
+        return checkFloat(this.#buffer.readDoubleBE(this.#skip(8)), 8)
       default:
         throw notCbor('has a simple value other than false, true and null')
     }
   }
 
-  #take(size: number): Buffer {
-    const end = this.#at + size
-    if (end > this.#bytes.length) throw notCbor('ends too early')
-    const taken = this.#bytes.subarray(this.#at, end)
-    this.#at = end
-    return taken
+  /** Steps over the next bytes and gives the place of the first. */
+  #skip(size: number): number {
+    const start = this.#at
+    if (size > this.#bytes.length - start) throw notCbor('ends too early')
+    this.#at = start + size
+    return start
   }
+}
+
+/** Refuses an argument that fits in fewer bytes. */
+function atLeast<T extends number | bigint>(least: number, argument: T): T {
+  if (argument < least) throw notCbor('has a number longer than it needs to be')
+  return argument
 }
 
 /** Refuses floats that have another form: whole numbers, -0 among them, and those that fit in fewer bytes. */

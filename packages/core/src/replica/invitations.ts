@@ -39,7 +39,7 @@ export class Invitations implements InvitationStore {
         )
       }
       await this.#dropForgotten()
-      if ((await this.#openCount()) >= MAX_OPEN_INVITATIONS) {
+      if ((await this.#openExpiries()).length >= MAX_OPEN_INVITATIONS) {
         throw new CoreError(
           'CORE_BAD_OPTION',
           `${MAX_OPEN_INVITATIONS} invitations are open; wait until one is used or expires`
@@ -54,9 +54,9 @@ export class Invitations implements InvitationStore {
     return row === undefined ? undefined : decodeInvitationRow(id, row)
   }
 
-  /** Whether any invitation can still be used: as long as that is so, strangers may knock. */
-  async hasOpen(): Promise<boolean> {
-    return (await this.#openCount()) > 0
+  /** When the last invitation that can still be used expires; 0 when there is none. Until then strangers may knock. */
+  async openUntil(): Promise<number> {
+    return Math.max(0, ...(await this.#openExpiries()))
   }
 
   admit(id: Uint8Array, joiner: Joiner): Promise<Welcome> {
@@ -85,12 +85,13 @@ export class Invitations implements InvitationStore {
     })
   }
 
-  async #openCount(): Promise<number> {
+  async #openExpiries(): Promise<number[]> {
     const now = this.#replica.runtime.now()
-    let count = 0
-    for await (const { usedBy, expiresAt } of this.#all())
-      if (usedBy === undefined && expiresAt > now) count++
-    return count
+    const expiries: number[] = []
+    for await (const { usedBy, expiresAt } of this.#all()) {
+      if (usedBy === undefined && expiresAt > now) expiries.push(expiresAt)
+    }
+    return expiries
   }
 
   async #dropForgotten(): Promise<void> {

@@ -15,5 +15,6 @@ export type {
   OpenOptions,
   PeerDiscovery
 } from './network-types.ts'
-export { type MadeInvitation, Node, type NodeEvents, type NodeOptions, type NodeSyncOptions } from './node.ts'
+export { Node, type NodeEvents, type NodeOptions, type NodeSyncOptions } from './node.ts'
 export { deviceOfAddress } from './peer-id.ts'
+export type { InviteOptions, MadeInvitation } from './reception.ts'

@@ -1,17 +1,18 @@
 import './runtime-shim.ts'
 import {
   type AbortOptions,
+  CoreError,
   type DeviceId,
   type DeviceKey,
   decodeInvitation,
-  type FrameChannel,
+  type Invitation,
   joinSpace,
   type Runtime,
   type Welcome
 } from '@cis-memory/core'
 import { TransportError } from './errors.ts'
 import { createNetwork } from './network.ts'
-import type { Network } from './network-types.ts'
+import { parseAddress } from './peer-id.ts'
 import { JOIN_PROTOCOL } from './protocols.ts'
 import { systemRuntime } from './system-runtime.ts'
 
@@ -42,49 +43,49 @@ export interface Joined {
  * @throws {SyncError} when the inviter's owner says no, or the line breaks
  */
 export async function joinWithCode(options: JoinWithCodeOptions): Promise<Joined> {
-  const { deviceKey, name, runtime = systemRuntime, signal } = options
+  const { deviceKey, name, runtime = systemRuntime, signal, adopt } = options
+  const abort: AbortOptions = signal === undefined ? {} : { signal }
   const invitation = decodeInvitation(options.code)
+  const { inviter } = invitation
+  const known = addressesOf(invitation)
+  if (known.length === 0) {
+    throw new TransportError(
+      'TRANSPORT_UNREACHABLE',
+      'this invitation names no address to reach its device at. Make one while the node of that device listens'
+    )
+  }
   await using network = await createNetwork({
     deviceKey,
     listen: [],
     // Until it has joined, everybody is a stranger to it, and it to them.
     allow: () => false,
+    peers: known,
     runtime
   })
   await network.start()
-  const channel = await reach(network, invitation.addresses, signal)
-  const { addresses } = await joinSpace({
-    channel,
-    runtime,
-    invitation,
-    self: { device: deviceKey.id, name },
-    adopt: options.adopt,
-    ...(signal !== undefined && { signal })
-  })
-  return { inviter: invitation.inviter, addresses: addresses.length > 0 ? addresses : invitation.addresses }
+  try {
+    const channel = await network.open(inviter, JOIN_PROTOCOL, { ...abort, asStranger: true })
+    const self = { device: deviceKey.id, name }
+    const { addresses } = await joinSpace({ channel, runtime, invitation, self, adopt, ...abort })
+    return { inviter, addresses: addresses.length > 0 ? addresses : known }
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (!(error instanceof TransportError) || error.code !== 'TRANSPORT_REFUSED') throw error
+    throw new CoreError(
+      'CORE_INVITATION_INVALID',
+      'the device that made this invitation lets nobody in at present: it was used or has expired some time ago. Ask for a new one',
+      { cause: error }
+    )
+  }
 }
 
-/** Tries the addresses one after the other: an inviter has several, and not all of them reach from here. */
-async function reach(
-  network: Network,
-  addresses: readonly string[],
-  signal: AbortSignal | undefined
-): Promise<FrameChannel> {
-  let failure: unknown = new TransportError(
-    'TRANSPORT_UNREACHABLE',
-    'this invitation names no address to reach its device at. Make one while the node of that device listens'
-  )
-  for (const address of addresses) {
-    signal?.throwIfAborted()
+/** The addresses in a code that can be those of the inviter. */
+function addressesOf({ addresses, inviter }: Invitation): string[] {
+  return addresses.filter((address) => {
     try {
-      return await network.open(address, JOIN_PROTOCOL, {
-        asStranger: true,
-        ...(signal !== undefined && { signal })
-      })
-    } catch (error) {
-      failure = error
+      return parseAddress(address).device === inviter
+    } catch {
+      return false
     }
-  }
-  signal?.throwIfAborted()
-  throw failure
+  })
 }

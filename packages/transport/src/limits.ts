@@ -10,6 +10,11 @@ export const MAX_GOSSIP_MESSAGE_BYTES: number = 256 * 1024
 
 /** Entries up to this size travel whole in a broadcast; larger ones are only announced. */
 export const MAX_GOSSIP_ENTRY_BYTES: number = 64 * 1024
+/** Paths in one request for single memories. */
+export const MAX_REQUEST_PATHS = 256
+/** Addresses in an invitation, and bytes of one. */
+export const MAX_INVITATION_ADDRESSES = 16
+export const MAX_INVITATION_ADDRESS_BYTES = 255
 /** A gap that gossip shows is filled after this pause: what is late may still come by itself. */
 export const GAP_PAUSE_MS = 1_000
 /** A broadcast waits this long for a connected member to listen, and looks this often. */
@@ -17,6 +22,12 @@ export const GOSSIP_READY_MS = 2_000
 export const GOSSIP_POLL_MS = 20
 /** An invitation is open for an hour unless its maker says otherwise. */
 export const INVITATION_MS: number = 60 * 60 * 1000
+/** Strangers may knock this long after an invitation was last usable, to be told that theirs is not. */
+export const DOOR_OPEN_AFTER_MS: number = 60 * 60 * 1000
+/** The longest wait of one timer, since Node's cannot count weeks. */
+export const MAX_WAIT_MS: number = 24 * 60 * 60 * 1000
+/** A sync session of ours is kept for the next sync this long. */
+export const SESSION_KEPT_MS: number = 5 * 60 * 1000
 
 /** A stream's receive window. Data that arrives while a reader pauses waits in it: 20 MB/s at 50 ms round trip. */
 export const MAX_STREAM_WINDOW_BYTES: number = 1024 * 1024
@@ -32,8 +43,8 @@ export const CLOSE_TIMEOUT_MS = 30_000
 /** A channel closed on our side that hears nothing for this long is dropped. */
 export const LINGER_MS = 30_000
 
-/** Channels open at a time, all peers together: what bounds the memory they hold. */
-export const MAX_CHANNELS = 128
+/** Channels open at a time, all peers together. An idle one holds next to nothing, a busy one some MiB. */
+export const MAX_CHANNELS = 512
 /** Channels one peer may open to us on one protocol, and we to it. */
 export const MAX_PROTOCOL_STREAMS = 16
 /** Streams of all protocols on one connection. */
@@ -53,8 +64,8 @@ export const MAX_WAITING_DIALS = 512
 /** Addresses tried for one peer, and explicit ones remembered of it. */
 export const MAX_PEER_ADDRESSES = 16
 /** One dial, all addresses and the first exchange included, and one of its addresses. */
-export const DIAL_TIMEOUT_MS = 10_000
-export const ADDRESS_DIAL_TIMEOUT_MS = 5_000
+export const DIAL_TIMEOUT_MS = 15_000
+export const ADDRESS_DIAL_TIMEOUT_MS = 3_000
 /** A connection that has not introduced itself for this long is dropped. */
 export const IDENTIFY_TIMEOUT_MS = 5_000
 /** A connection is probed this often, which is how a frozen peer is noticed. */

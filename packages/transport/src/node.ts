@@ -1,27 +1,21 @@
 import './runtime-shim.ts'
 import {
   type AbortOptions,
-  answerJoin,
   type DeviceId,
-  encodeInvitation,
-  INVITATION_SECRET_BYTES,
-  type InvitationStore,
-  invitationId,
   type Joiner,
   parsePath,
   type Replica,
-  type SyncReport,
-  SyncSession,
-  serveSession
+  type SyncOptions,
+  type SyncReport
 } from '@cis-memory/core'
 import { TypedEventEmitter } from 'main-event'
 import { broadcastOf, receiveBroadcast } from './broadcast.ts'
 import type { Verdict } from './gossip.ts'
-import { GAP_PAUSE_MS, GOSSIP_POLL_MS, GOSSIP_READY_MS, INVITATION_MS } from './limits.ts'
+import { GAP_PAUSE_MS, GOSSIP_POLL_MS, GOSSIP_READY_MS } from './limits.ts'
 import { createNetwork } from './network.ts'
 import type { Network } from './network-types.ts'
-import { deviceOfAddress } from './peer-id.ts'
-import { JOIN_PROTOCOL, SYNC_PROTOCOL } from './protocols.ts'
+import { type InviteOptions, type MadeInvitation, Reception } from './reception.ts'
+import { Sessions } from './sessions.ts'
 
 export interface NodeOptions {
   readonly replica: Replica
@@ -45,6 +39,8 @@ export interface NodeEvents {
   'peer:disconnect': CustomEvent<DeviceId>
   /** A sync ended, whoever began it. */
   'sync:done': CustomEvent<SyncReport & { readonly device: DeviceId }>
+  /** A session that no caller here waits for ended with an error. */
+  'sync:failed': CustomEvent<{ readonly device: DeviceId; readonly error: unknown }>
   /** A device was admitted with an invitation of this one. */
   'peer:joined': CustomEvent<Joiner>
 }
@@ -59,24 +55,6 @@ export interface NodeSyncOptions extends AbortOptions {
   readonly onProgress?: (progress: { readonly sent: number; readonly received: number }) => void
 }
 
-/** An invitation that was just made. */
-export interface MadeInvitation {
-  /** Give it to one device, by a way you trust. */
-  readonly code: string
-  /** Milliseconds since 1970. */
-  readonly expiresAt: number
-  /** Resolves with the device that joined with it. */
-  joined(options?: AbortOptions): Promise<DeviceId>
-}
-
-/** Who is let in, as the network asks. */
-interface Gate {
-  /** Members that have proven on this connection that they have the space's secret. */
-  readonly proven: Set<DeviceId>
-  /** Milliseconds since 1970 until which devices that are no members may knock. */
-  strangersUntil: number
-}
-
 /** Members of a space find each other by a name that others cannot connect with it. */
 function serviceTagOf({ topic }: Replica): string {
   return `_${topic.slice(-16)}._udp.local`
@@ -89,23 +67,35 @@ function serviceTagOf({ topic }: Replica): string {
 export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposable {
   readonly #replica: Replica
   readonly #network: Network
-  readonly #gate: Gate
-  readonly #onJoiner: NodeOptions['onJoiner']
-  readonly #shared: readonly Uint8Array[]
-  readonly #sessions = new Map<DeviceId, Promise<SyncSession>>()
+  /** Members that have proven on this connection that they have the space's secret. */
+  readonly #proven: Set<DeviceId>
+  readonly #sessions: Sessions
+  readonly #reception: Reception
   readonly #filling = new Set<DeviceId>()
-  readonly #joins = new TypedEventEmitter<{ joined: CustomEvent<{ id: Uint8Array; device: DeviceId }> }>()
   #hasGap = false
-  #unsubscribe: (() => void) | undefined
   #stopping: Promise<void> | undefined
 
-  private constructor(options: NodeOptions, network: Network, gate: Gate) {
+  private constructor(options: NodeOptions, network: Network, proven: Set<DeviceId>) {
     super()
-    this.#replica = options.replica
+    const { replica } = options
+    const shared = (options.share ?? ['/']).map((scope) => tokenOf(replica, scope))
+    this.#replica = replica
     this.#network = network
-    this.#gate = gate
-    this.#onJoiner = options.onJoiner
-    this.#shared = (options.share ?? ['/']).map((scope) => this.#tokenOf(scope))
+    this.#proven = proven
+    this.#sessions = new Sessions({
+      network,
+      replica,
+      shared: () => shared,
+      onProven: (device) => this.#onProven(device),
+      onServed: (device, report) => this.#onSynced(device, report),
+      onFailed: (device, error) => this.#emit('sync:failed', { device, error })
+    })
+    this.#reception = new Reception({
+      network,
+      replica,
+      onJoiner: options.onJoiner,
+      onAdmitted: (joiner) => this.#emit('peer:joined', joiner)
+    })
   }
 
   /**
@@ -116,19 +106,21 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
    */
   static async start(options: NodeOptions): Promise<Node> {
     const { replica, mdns = false } = options
-    const gate: Gate = { proven: new Set(), strangersUntil: await replica.invitations.openUntil() }
+    const proven = new Set<DeviceId>()
+    let reception: Reception | undefined
     const network = await createNetwork({
       deviceKey: replica.key,
       listen: options.listen ?? [],
       allow: (device) => replica.isMember(device),
-      isTrusted: (device) => gate.proven.has(device),
-      admitStrangers: () => replica.runtime.now() < gate.strangersUntil,
+      isTrusted: (device) => proven.has(device),
+      admitStrangers: () => reception?.isOpen === true,
       bootstrap: options.bootstrap ?? [],
       peers: options.peers ?? [],
       runtime: replica.runtime,
       ...(mdns && { mdns: { serviceTag: serviceTagOf(replica) } })
     })
-    const node = new Node(options, network, gate)
+    const node = new Node(options, network, proven)
+    reception = node.#reception
     try {
       await node.#start()
     } catch (error) {
@@ -149,7 +141,7 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
 
   /** Members that are connected and have proven that they belong to the space. */
   connectedPeers(): DeviceId[] {
-    return this.#network.connectedPeers().filter((device) => this.#gate.proven.has(device))
+    return this.#network.connectedPeers().filter((device) => this.#proven.has(device))
   }
 
   /** Every address known of a device. */
@@ -179,15 +171,15 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
     options: NodeSyncOptions = {}
   ): Promise<SyncReport & { readonly device: DeviceId }> {
     const { direction, scope, keys, signal, onProgress } = options
-    const session = await this.#session(peer, signal)
-    const device = peer.startsWith('/') ? deviceOfAddress(peer) : (peer as DeviceId)
-    const report = await session.sync({
+    const request: SyncOptions = {
       ...(direction !== undefined && { direction }),
-      ...(scope !== undefined && { scope: this.#tokenOf(scope) }),
-      ...(keys !== undefined && { paths: keys.map((key) => this.#tokenOf(key)) }),
+      ...(scope !== undefined && { scope: tokenOf(this.#replica, scope) }),
+      ...(keys !== undefined && { paths: keys.map((key) => tokenOf(this.#replica, key)) }),
       ...(signal !== undefined && { signal }),
       ...(onProgress !== undefined && { onProgress })
-    })
+    }
+    const device = await this.#network.dial(peer, signal === undefined ? {} : { signal })
+    const report = await this.#sessions.sync(device, request)
     this.#onSynced(device, report)
     return { ...report, device }
   }
@@ -200,7 +192,7 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
    * @throws {CoreError} `CORE_NOT_FOUND` when nothing is there
    */
   async broadcastUpdate(path: string): Promise<{ readonly reached: number }> {
-    const messages = await broadcastOf(this.#replica, this.#tokenOf(path))
+    const messages = await broadcastOf(this.#replica, tokenOf(this.#replica, path))
     await this.#gossipReady()
     let reached = 0
     for (const message of messages) {
@@ -214,20 +206,11 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
    * Makes a one-time code that lets one device join. While it is open, devices that are no members may connect, to
    * prove that they have it and to do nothing else.
    *
-   * @throws {CoreError} `CORE_NOT_ADMIN`, `CORE_BAD_OPTION`
+   * @throws {CoreError} `CORE_NOT_ADMIN`, `CORE_BAD_OPTION` when too many are open
+   * @throws {TransportError} `TRANSPORT_CANNOT_LISTEN` when nobody could reach this device
    */
-  async invite(options: { readonly expiresInMs?: number } = {}): Promise<MadeInvitation> {
-    const { expiresInMs = INVITATION_MS } = options
-    const replica = this.#replica
-    const secret = replica.random(INVITATION_SECRET_BYTES)
-    const id = invitationId(secret)
-    const expiresAt = replica.runtime.now() + expiresInMs
-    await replica.invitations.addInvitation({ id, secret, expiresAt })
-    const joined = this.#joinedWith(id)
-    await this.#refreshMembers()
-    const { space, device: inviter } = replica
-    const code = encodeInvitation({ space, inviter, secret, expiresAt, addresses: this.addresses() })
-    return { code, expiresAt, joined }
+  invite(options: InviteOptions = {}): Promise<MadeInvitation> {
+    return this.#reception.invite(options)
   }
 
   /** Ends everything within two seconds. The replica is the caller's to close. May be called twice. */
@@ -242,69 +225,37 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
 
   async #start(): Promise<void> {
     const network = this.#network
+    // Whoever connects proves at once that it belongs to the space: before that it hears no gossip.
     network.addEventListener('peer:connect', ({ detail }) => {
-      // Whoever connects proves at once that it belongs to the space: before that it hears no gossip.
-      this.#session(detail).catch(() => {})
+      // The peer may have been quicker.
+      if (this.#proven.has(detail)) this.#announce(detail)
+      else this.#sessions.prove(detail)
     })
     network.addEventListener('peer:disconnect', ({ detail }) => {
-      this.#sessions.delete(detail)
-      const wasProven = this.#gate.proven.delete(detail)
+      this.#sessions.forget(detail)
+      const wasProven = this.#proven.delete(detail)
       if (wasProven) this.#emit('peer:disconnect', detail)
     })
-    await network.handle(SYNC_PROTOCOL, async (channel) => {
-      await serveSession({
-        channel,
-        replica: this.#replica,
-        runtime: this.#replica.runtime,
-        shared: () => this.#shared,
-        onReady: () => this.#onProven(channel.peer),
-        onSynced: (report) => this.#onSynced(channel.peer, report)
-      })
-    })
-    await network.handle(JOIN_PROTOCOL, (channel) => this.#answerJoin(channel), { openToStrangers: true })
+    network.subscribe(this.#replica.topic, (message, from) => this.#onGossip(message, from))
+    await this.#sessions.listen()
+    await this.#reception.listen()
     await network.start()
-    this.#unsubscribe = network.subscribe(this.#replica.topic, (message, from) =>
-      this.#onGossip(message, from)
-    )
   }
 
   async #stop(): Promise<void> {
-    this.#unsubscribe?.()
+    this.#reception.close()
+    await this.#sessions.close()
     await this.#network.stop()
-    await Promise.allSettled([...this.#sessions.values()].map(async (session) => (await session).close()))
-  }
-
-  #tokenOf(path: string): Uint8Array {
-    return this.#replica.view('public').codec.tokens.of(parsePath(path))
-  }
-
-  /** The open session with a peer, or a new one. */
-  async #session(peer: DeviceId | string, signal?: AbortSignal): Promise<SyncSession> {
-    const device = peer.startsWith('/') ? deviceOfAddress(peer) : (peer as DeviceId)
-    const known = this.#sessions.get(device)
-    if (known !== undefined) return known
-    const opening = this.#openSession(peer, signal)
-    this.#sessions.set(device, opening)
-    const forget = (): void => {
-      if (this.#sessions.get(device) === opening) this.#sessions.delete(device)
-    }
-    opening.then((session) => session.ended.then(forget), forget)
-    const session = await opening
-    this.#onProven(device)
-    return session
-  }
-
-  async #openSession(peer: DeviceId | string, signal: AbortSignal | undefined): Promise<SyncSession> {
-    const options = signal === undefined ? {} : { signal }
-    const channel = await this.#network.open(peer, SYNC_PROTOCOL, options)
-    const { runtime } = this.#replica
-    return SyncSession.open({ channel, replica: this.#replica, runtime, shared: () => this.#shared })
   }
 
   #onProven(device: DeviceId): void {
-    if (this.#gate.proven.has(device)) return
-    this.#gate.proven.add(device)
+    if (this.#proven.has(device)) return
+    this.#proven.add(device)
     this.#network.refresh()
+    if (this.#network.connectedPeers().includes(device)) this.#announce(device)
+  }
+
+  #announce(device: DeviceId): void {
     this.#emit('peer:connect', device)
     if (this.#hasGap) this.#fillGap(device)
   }
@@ -346,53 +297,12 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
     }
   }
 
-  async #answerJoin(channel: Parameters<typeof answerJoin>[0]['channel']): Promise<void> {
-    const { invitations, runtime, device } = this.#replica
-    const store: InvitationStore = {
-      addInvitation: (invitation) => invitations.addInvitation(invitation),
-      findInvitation: (id) => invitations.findInvitation(id),
-      admit: async (id, joiner) => {
-        const welcome = await invitations.admit(id, joiner)
-        this.#joins.dispatchEvent(new CustomEvent('joined', { detail: { id, device: joiner.device } }))
-        return welcome
-      }
-    }
-    const onJoiner = this.#onJoiner
-    const outcome = await answerJoin({
-      channel,
-      runtime,
-      device,
-      store,
-      addresses: () => this.addresses(),
-      ...(onJoiner !== undefined && { onJoiner })
-    })
-    await this.#refreshMembers()
-    if (outcome.joiner !== undefined) this.#emit('peer:joined', outcome.joiner)
-  }
-
-  async #refreshMembers(): Promise<void> {
-    this.#gate.strangersUntil = await this.#replica.invitations.openUntil()
-    this.#network.refresh()
-  }
-
-  /** Listens from now on, so that nobody can join unheard. */
-  #joinedWith(id: Uint8Array): MadeInvitation['joined'] {
-    const joined = new Promise<DeviceId>((resolve) => {
-      this.#joins.addEventListener('joined', ({ detail }) => {
-        if (Buffer.compare(detail.id, id) === 0) resolve(detail.device)
-      })
-    })
-    return async ({ signal } = {}) => {
-      signal?.throwIfAborted()
-      if (signal === undefined) return joined
-      const aborted = new Promise<never>((_, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-      })
-      return Promise.race([joined, aborted])
-    }
-  }
-
   #emit<K extends keyof NodeEvents>(type: K, detail: NodeEvents[K]['detail']): void {
     this.dispatchEvent(new CustomEvent(type, { detail }))
   }
+}
+
+/** κ of a public path. */
+function tokenOf(replica: Replica, path: string): Uint8Array {
+  return replica.view('public').codec.tokens.of(parsePath(path))
 }

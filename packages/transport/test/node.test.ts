@@ -87,13 +87,84 @@ describe('a node', () => {
     })
   })
 
-  it('refuses a code that another device has used, and strangers without one', async () => {
+  it('refuses a code that another device has used, and says why', async () => {
     const a = await founder()
     const { code } = await a.node.invite()
     await join(code, 'second')
-    await expect(join(code, 'third')).rejects.toMatchObject({
-      code: expect.stringMatching(/CORE_INVITATION_USED|TRANSPORT_REFUSED/)
+    await expect(join(code, 'third')).rejects.toMatchObject({ code: 'CORE_INVITATION_USED' })
+  })
+
+  it('refuses a code that has expired, and says why', async () => {
+    const a = await founder()
+    await a.node.invite()
+    const { code, joined } = await a.node.invite({ expiresInMs: 1 })
+    await expect(joined()).rejects.toMatchObject({ code: 'CORE_INVITATION_EXPIRED' })
+    await expect(join(code, 'second')).rejects.toMatchObject({ code: 'CORE_INVITATION_EXPIRED' })
+  })
+
+  it('lets nobody knock who comes with a code when no invitation is or was open', async () => {
+    const a = await founder()
+    const { code } = await a.node.invite({ expiresInMs: 1 })
+    const [, , , , port] = a.node.addresses()[0]?.split('/') ?? []
+    await a.node.stop()
+    const node = await Node.start({ replica: a.replica, listen: [`/ip4/127.0.0.1/tcp/${port}`] })
+    opened.push({ ...a, node })
+    await expect(join(code, 'second')).rejects.toMatchObject({ code: 'CORE_INVITATION_INVALID' })
+  })
+
+  it('makes no invitation that nobody could use', async () => {
+    const a = await founder({ listen: [] })
+    await expect(a.node.invite()).rejects.toMatchObject({ code: 'TRANSPORT_CANNOT_LISTEN' })
+  })
+
+  it('makes codes that can be read, however many addresses it has', async () => {
+    const a = await founder({ listen: Array(20).fill('/ip4/127.0.0.1/tcp/0') })
+    expect(a.node.addresses().length).toBe(20)
+    const b = await join((await a.node.invite()).code, 'second')
+    expect(b.replica.space).toBe(a.replica.space)
+  })
+
+  it('leaves other syncs alone when a caller gives one up', async () => {
+    const a = await founder()
+    const b = await join((await a.node.invite()).code, 'second')
+    for (let i = 0; i < 50; i++) await a.memory.public.put(`many/${i}`, i)
+    const controller = new AbortController()
+    const reason = new Error('changed my mind')
+    const first = b.node.syncWithNode(a.node.device, { signal: controller.signal })
+    const second = b.node.syncWithNode(a.node.device)
+    const third = b.node.syncWithNode(a.node.device)
+    controller.abort(reason)
+    await expect(first).rejects.toBe(reason)
+    await Promise.all([second, third])
+    expect(await b.memory.public.get('many/49')).toMatchObject({ value: 49 })
+  })
+
+  it('syncs more memories by name than fit one request', async () => {
+    const a = await founder()
+    const b = await join((await a.node.invite()).code, 'second')
+    const keys = Array.from({ length: 300 }, (_, i) => `/acme/many/${i}`)
+    await a.memory.public.put('many/0', 0)
+    await a.memory.public.put('many/299', 299)
+    await a.memory.public.put('other', 1)
+    const report = await b.node.syncWithNode(a.node.device, { keys })
+    expect(report.received).toBe(2)
+    expect(await b.memory.public.get('many/299')).toMatchObject({ value: 299 })
+  })
+
+  it('syncs again by itself when asked after its peer was away', async () => {
+    const a = await founder()
+    const b = await join((await a.node.invite()).code, 'second')
+    await b.node.syncWithNode(a.node.device)
+    const [, , , , port] = a.node.addresses()[0]?.split('/') ?? []
+    await a.node.stop()
+    await expect(b.node.syncWithNode(a.node.device)).rejects.toMatchObject({
+      code: expect.stringMatching(/TRANSPORT_UNREACHABLE|SYNC_DISCONNECTED/)
     })
+    const node = await Node.start({ replica: a.replica, listen: [`/ip4/127.0.0.1/tcp/${port}`] })
+    opened.push({ ...a, node })
+    await a.memory.public.put('later', true)
+    await b.node.syncWithNode(a.node.device)
+    expect(await b.memory.public.get('later')).toMatchObject({ value: true })
   })
 
   it('hands broadcasts to connected members, conflicts included', async () => {

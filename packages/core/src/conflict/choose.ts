@@ -1,6 +1,6 @@
+import { badOption, checkLabels, valueToWrite } from '../domains/labels.ts'
 import { nameOf, type Path, parentOf, ROOT } from '../entry/path.ts'
 import { type Alternative, DELETED } from '../entry/payload.ts'
-import { checkValue } from '../entry/value.ts'
 import { CoreError } from '../errors.ts'
 import type { Choice } from '../memory-types.ts'
 import type { Draft } from '../replica/group-writer.ts'
@@ -14,6 +14,22 @@ interface Candidate {
   readonly entry: OpenedEntry
 }
 
+/** A choice to keep something that is there, or what to write instead. */
+export type CheckedChoice = Extract<Choice, { keep: unknown }> | { readonly write: Alternative }
+
+/**
+ * Checks a choice when it is made: what its caller changes afterwards is not written.
+ *
+ * @throws {CoreError} `CORE_BAD_OPTION`, `CORE_BAD_VALUE`, `CORE_VALUE_TOO_LARGE`
+ */
+export function checkChoice(choice: Choice, agent: string | undefined): CheckedChoice {
+  const write = 'value' in choice ? valueToWrite(choice.value, choice.contentType) : DELETED
+  checkLabels(write, agent)
+  if ('keep' in choice) return choice
+  if ('value' in choice || 'delete' in choice) return { write }
+  throw badOption('a choice says what to keep, gives a value, or deletes')
+}
+
 /** What a choice comes to: the value to keep at the path, and those to write beside it. */
 export interface Decision {
   readonly keep: Alternative
@@ -25,14 +41,8 @@ export interface Decision {
  *
  * @throws {CoreError} `CORE_AMBIGUOUS_CHOICE` when it does not name exactly one version that can be read
  */
-export function decide(view: DomainView, live: readonly OpenedEntry[], choice: Choice): Decision {
-  if ('value' in choice) {
-    checkValue(choice.value)
-    const isBytes = choice.value instanceof Uint8Array
-    const contentType = choice.contentType ?? (isBytes ? 'application/octet-stream' : 'application/json')
-    return { keep: { ...DELETED, kind: 'value', value: choice.value, contentType }, beside: [] }
-  }
-  if ('delete' in choice) return { keep: DELETED, beside: [] }
+export function decide(view: DomainView, live: readonly OpenedEntry[], choice: CheckedChoice): Decision {
+  if ('write' in choice) return { keep: choice.write, beside: [] }
   const candidates = live.flatMap((entry) => view.versionsOf(entry).map((version) => ({ version, entry })))
   if (choice.keep === 'both') return decideBoth(candidates)
   const chosen = candidates.filter(chooser(choice, candidates))

@@ -1,15 +1,17 @@
-import { isWithin, type Path, parsePath, resolvePath } from '../entry/path.ts'
+import { checkLabels } from '../domains/labels.ts'
+import { startsWith } from '../entry/bytes.ts'
+import { type Path, parsePath, resolvePath } from '../entry/path.ts'
 import { DELETED } from '../entry/payload.ts'
 import { CoreError, StaleBaseError, StaleConflictError } from '../errors.ts'
 import { MAX_ALTERNATIVES, MAX_COMMIT_ENTRIES } from '../limits.ts'
 import type { Choice, Resolution, ResolveOptions, Written } from '../memory-types.ts'
 import type { Draft } from '../replica/group-writer.ts'
-import type { OpenedEntry } from '../replica/open-entry.ts'
+import { type OpenedEntry, pathName } from '../replica/open-entry.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Transaction } from '../replica/transaction.ts'
 import type { DomainView } from '../replica/view.ts'
-import type { Conflict } from '../versions.ts'
-import { alternativeOf, besidePath, decide, draftOf } from './choose.ts'
+import type { Conflict, Version } from '../versions.ts'
+import { alternativeOf, besidePath, type CheckedChoice, checkChoice, decide, draftOf } from './choose.ts'
 import { conflictId, conflictKind } from './detect.ts'
 
 const SHORT_ID_LENGTHS = [6, 12, 32]
@@ -28,22 +30,24 @@ export class Conflicts {
 
   /** One conflict by id or path. */
   async get(idOrPath: string): Promise<Conflict> {
-    const token = await this.#tokenOf(idOrPath)
-    const conflict = token === undefined ? undefined : await this.#view.conflictAt(token)
-    if (conflict === undefined || !isWithin(conflict.path as Path, this.#scope)) throw notFound()
+    const token =
+      (await this.#replica.pathOfConflict(idOrPath)) ??
+      this.#view.codec.tokens.of(resolvePath(this.#scope, idOrPath))
+    const conflict = this.#isInScope(token) ? await this.#view.conflictAt(token) : undefined
+    if (conflict === undefined) throw notFound()
     return conflict
   }
 
   async resolve(id: string, choice: Choice, options: ResolveOptions): Promise<Resolution> {
     options.signal?.throwIfAborted()
+    const checked = checkChoice(choice, options.agent)
     const token = await this.#replica.pathOfConflict(id)
-    if (token === undefined) throw notFound()
-    const live = await this.#view.liveAt(token)
-    const path = live.find((entry) => entry.payload !== undefined)?.payload?.path
-    if (path === undefined || !isWithin(path, this.#scope)) throw notFound()
+    if (token === undefined || !this.#isInScope(token)) throw notFound()
+    const path = pathName(await this.#view.liveAt(token))
+    if (path === undefined) throw nameless()
     const plan = (transaction: Transaction): Promise<readonly Draft[]> =>
-      this.#planResolution(transaction, path, token, id, choice, options.agent)
-    const maxEntries = 'keep' in choice && choice.keep === 'both' ? MAX_COMMIT_ENTRIES : 1
+      this.#planResolution(transaction, path, token, id, checked, options.agent)
+    const maxEntries = 'keep' in checked && checked.keep === 'both' ? MAX_COMMIT_ENTRIES : 1
     const written = await this.#replica.write('public', plan, maxEntries)
     const settled = written.find((entry) => entry.path === path)
     if (settled === undefined) throw notFound()
@@ -60,27 +64,31 @@ export class Conflicts {
     path: Path,
     token: Uint8Array,
     id: string,
-    choice: Choice,
+    choice: CheckedChoice,
     agent: string | undefined
   ): Promise<readonly Draft[]> {
     const live = await transaction.live(token)
     const current = conflictKind(live) === undefined ? undefined : conflictId(token, live)
     if (current !== id) throw new StaleConflictError(path, current)
     const { keep, beside } = decide(this.#view, live, choice)
-    const drafts: Draft[] = []
+    const drafts = new Map<Path, Draft>()
     for (const candidate of beside) {
-      const at = await this.#freePath(transaction, path, (length) =>
-        besidePath(path, candidate.version, length)
-      )
-      drafts.push(draftOf(at, alternativeOf(candidate), agent))
+      const at = await this.#freePath(transaction, path, candidate.version, drafts)
+      drafts.set(at, draftOf(at, alternativeOf(candidate), agent))
     }
-    return [...drafts, draftOf(path, keep, agent)]
+    return [...drafts.values(), draftOf(path, keep, agent)]
   }
 
-  /** A path beside another where nothing is. */
-  async #freePath(transaction: Transaction, path: Path, nameOf: (idLength: number) => string): Promise<Path> {
+  /** A path beside another where nothing is, and where nothing of this resolution goes. */
+  async #freePath(
+    transaction: Transaction,
+    path: Path,
+    version: Version,
+    taken: ReadonlyMap<Path, Draft>
+  ): Promise<Path> {
     for (const length of SHORT_ID_LENGTHS) {
-      const candidate = parsePath(nameOf(length))
+      const candidate = parsePath(besidePath(path, version, length))
+      if (taken.has(candidate)) continue
       const token = this.#view.codec.tokens.of(candidate)
       const live = await transaction.live(token)
       if (this.#view.toRead(candidate, token, live, 0).state === 'absent') return candidate
@@ -91,6 +99,7 @@ export class Conflicts {
   /** Brings back what the live version of a path replaced, as it was. */
   async undo(name: string, options: ResolveOptions): Promise<Written> {
     options.signal?.throwIfAborted()
+    checkLabels(DELETED, options.agent)
     const path = resolvePath(this.#scope, name)
     const token = this.#view.codec.tokens.of(path)
     const shown = await this.#view.live(path)
@@ -133,20 +142,32 @@ export class Conflicts {
     return found
   }
 
-  async #tokenOf(idOrPath: string): Promise<Uint8Array | undefined> {
-    const byId = await this.#replica.pathOfConflict(idOrPath)
-    if (byId !== undefined) return byId
-    return this.#view.codec.tokens.of(resolvePath(this.#scope, idOrPath))
+  /** By tokens, since a path none of whose versions can be opened has no name. */
+  #isInScope(token: Uint8Array): boolean {
+    return startsWith(token, this.#view.codec.tokens.of(this.#scope))
   }
 }
 
 /** One value comes back as it was; several come back together, and are a conflict again. */
 function undoDraft(path: Path, replaced: readonly OpenedEntry[], agent: string | undefined): Draft {
-  const alternatives = replaced.flatMap((entry) => entry.alternatives).slice(0, MAX_ALTERNATIVES)
+  const alternatives = replaced.flatMap((entry) => entry.alternatives)
+  if (alternatives.length > MAX_ALTERNATIVES) {
+    throw new CoreError(
+      'CORE_TOO_MANY_VERSIONS',
+      `this would bring back more than ${MAX_ALTERNATIVES} versions at once; nothing was written. Read them from the history`
+    )
+  }
   const [only, ...others] = alternatives
   if (only === undefined) return { path, type: 'delete', alternatives: [DELETED], agent, sources: [] }
   if (others.length === 0) return draftOf(path, only, agent)
   return { path, type: 'put', alternatives, agent, sources: [] }
+}
+
+function nameless(): CoreError {
+  return new CoreError(
+    'CORE_AMBIGUOUS_CHOICE',
+    'none of these versions can be opened here, so the name of their memory is not known; nothing was written. Write to it by its path, with what was read there as the base'
+  )
 }
 
 function notFound(): CoreError {

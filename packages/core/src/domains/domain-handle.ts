@@ -1,8 +1,7 @@
 import { type Path, parsePath, resolvePath } from '../entry/path.ts'
 import { type Alternative, DELETED } from '../entry/payload.ts'
-import { checkValue, type MemoryValue } from '../entry/value.ts'
+import type { MemoryValue } from '../entry/value.ts'
 import { CoreError } from '../errors.ts'
-import { MAX_LABEL_BYTES, MAX_TAGS } from '../limits.ts'
 import type { DeleteOptions, DomainMemory, ListOptions, PutOptions, Written } from '../memory-types.ts'
 import type { AbortOptions } from '../ports/channel.ts'
 import type { Draft } from '../replica/group-writer.ts'
@@ -11,6 +10,7 @@ import type { Transaction } from '../replica/transaction.ts'
 import type { DomainView } from '../replica/view.ts'
 import type { Domain, EntryId, HistoryItem, MemoryItem, Read, SourceVersion } from '../versions.ts'
 import { type Base, checkBase } from './base-rule.ts'
+import { checkLabels, valueToWrite } from './labels.ts'
 import { SeenBases } from './seen-bases.ts'
 
 /** The memories of one domain within a scope, on a replica. */
@@ -36,23 +36,17 @@ export class DomainHandle implements DomainMemory {
   }
 
   async put(path: string, value: MemoryValue, options: PutOptions = {}): Promise<Written> {
-    checkValue(value)
-    const isBytes = value instanceof Uint8Array
     const alternative: Alternative = {
-      kind: 'value',
-      contentType: options.contentType ?? (isBytes ? 'application/octet-stream' : 'application/json'),
-      // A value given in may change before the disk has it.
-      value: isBytes ? value.slice() : structuredClone(value),
+      ...valueToWrite(value, options.contentType),
       category: options.category,
       tags: options.tags === undefined ? [] : [...options.tags],
       expiresAt: options.expiresAt
     }
-    checkLabels(alternative, options.agent)
     return this.writeOne(path, 'put', alternative, options)
   }
 
   async delete(path: string, options: DeleteOptions = {}): Promise<Written | undefined> {
-    checkLabels(DELETED, options.agent)
+    options.signal?.throwIfAborted()
     const read = await this.view.read(resolvePath(this.scope, path))
     if (read.state === 'absent') return undefined
     return this.writeOne(path, 'delete', DELETED, options)
@@ -83,6 +77,7 @@ export class DomainHandle implements DomainMemory {
     sources: readonly SourceVersion[] = []
   ): Promise<Written> {
     options.signal?.throwIfAborted()
+    checkLabels(alternative, options.agent)
     const path = resolvePath(this.scope, name)
     const base = this.#baseOf(path, options)
     const draft: Draft = { path, type, alternatives: [alternative], agent: options.agent, sources }
@@ -116,22 +111,4 @@ export function resolvePrefix(scope: Path, prefix: string): Path {
 
 function parsePathWithin(scope: Path): Path {
   return scope === '/' ? parsePath('/') : resolvePath(scope, '/')
-}
-
-function checkLabels(alternative: Alternative, agent: string | undefined): void {
-  const { tags, category, contentType, expiresAt } = alternative
-  if (tags.length > MAX_TAGS) throw badOption(`a memory has at most ${MAX_TAGS} tags`)
-  for (const label of [...tags, category, contentType, agent]) {
-    if (label === undefined) continue
-    if (typeof label !== 'string' || !label.isWellFormed() || Buffer.byteLength(label) > MAX_LABEL_BYTES) {
-      throw badOption(`a tag, category, content type or agent is a text of at most ${MAX_LABEL_BYTES} bytes`)
-    }
-  }
-  if (expiresAt !== undefined && !(Number.isSafeInteger(expiresAt) && expiresAt >= 0)) {
-    throw badOption('expiresAt is a time in whole milliseconds since 1970')
-  }
-}
-
-function badOption(problem: string): CoreError {
-  return new CoreError('CORE_BAD_OPTION', `${problem}; nothing was written`)
 }

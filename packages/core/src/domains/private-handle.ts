@@ -5,6 +5,7 @@ import type { CurateOptions, Written } from '../memory-types.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { ValueRead } from '../versions.ts'
 import { DomainHandle } from './domain-handle.ts'
+import { badOption } from './labels.ts'
 
 /** Private memory within a scope, and the way public memory is adapted into it. */
 export class PrivateHandle extends DomainHandle {
@@ -14,6 +15,7 @@ export class PrivateHandle extends DomainHandle {
 
   /** Copies a public memory, with a link to the versions it was made from. A copy replaces an earlier copy. */
   async curate(from: DomainHandle, name: string, options: CurateOptions): Promise<Written> {
+    if (options.mode !== 'copy') throw badOption("the mode of curating is 'copy'")
     const source = await readSource(from, name)
     const target = options.as ?? source.path
     const before = await this.get(target)

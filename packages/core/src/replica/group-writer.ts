@@ -164,20 +164,15 @@ export class GroupWriter {
     const { codec, actor, space } = this.#host
     const path = codec.tokens.of(draft.path)
     const live = (await transaction.live(path)).map((entry) => entry.stored)
-    if (live.length > MAX_PARENTS) {
-      throw new CoreError(
-        'CORE_TOO_MANY_VERSIONS',
-        `this memory has more than ${MAX_PARENTS} versions; nothing was written`
-      )
-    }
+    const replaced = replacedBy(actor, live)
     const header: UnsealedHeader = {
       space,
       path,
       dot: { actor, n },
       hlc: this.#stamp(live),
       type: draft.type,
-      context: limitContext(contextFor(actor, live, live), (who) => this.#host.isRetired(who)),
-      parents: live.map((entry) => entry.id).sort(),
+      context: limitContext(contextFor(actor, replaced, live), (who) => this.#host.isRetired(who)),
+      parents: replaced.map((entry) => entry.id).sort(),
       keyId: codec.keyId
     }
     const payload = encodePayload(draft)
@@ -201,6 +196,17 @@ export class GroupWriter {
     }
     return stamped
   }
+}
+
+/**
+ * What a write replaces: all that is live, or as much of it as one entry can name. It starts with whatever has seen
+ * the writer's own last entry, as `contextFor` asks; what is spared stays a version for the next step.
+ */
+function replacedBy(actor: ActorId, live: readonly StoredEntry[]): readonly StoredEntry[] {
+  if (live.length <= MAX_PARENTS) return live
+  const seenOf = ({ dot, context }: StoredEntry): number =>
+    dot.actor === actor ? dot.n : (context.get(actor) ?? 0)
+  return [...live].sort((a, b) => seenOf(b) - seenOf(a)).slice(0, MAX_PARENTS)
 }
 
 function written(entry: OpenedEntry, draft: Draft): WrittenEntry {

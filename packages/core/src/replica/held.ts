@@ -47,6 +47,8 @@ const MAX_PROOF_PATH_BYTES = 6 * 16
 export class HeldEntries {
   readonly #rows: RowStore
   readonly #slots = new Map<EntryId, Slot>()
+  /** How to take back what is not durable yet, latest last. */
+  readonly #undo: (() => void)[] = []
   #bytes = 0
   #next = 0n
 
@@ -82,6 +84,7 @@ export class HeldEntries {
     const value = encodeHeld(held)
     const slot = { sequence: this.#next, bytes: value.length, wait }
     this.#take(held.header.id, slot)
+    this.#undo.push(() => this.#drop(held.header.id))
     transaction.put(heldKey(slot.sequence, held.header.id), value)
     const rereadFeeds: Uint8Array[] = []
     while (this.#slots.size > MAX_HELD_ENTRIES || this.#bytes > MAX_HELD_BYTES) {
@@ -92,11 +95,20 @@ export class HeldEntries {
   }
 
   remove(transaction: Transaction, id: EntryId): void {
-    const slot = this.#slots.get(id)
+    const slot = this.#drop(id)
     if (slot === undefined) return
-    this.#slots.delete(id)
-    this.#bytes -= slot.bytes
+    this.#undo.push(() => this.#take(id, slot))
     transaction.delete(heldKey(slot.sequence, id))
+  }
+
+  /** What was added and removed is durable. */
+  keep(): void {
+    this.#undo.length = 0
+  }
+
+  /** What was added and removed did not become durable: everything waits as before. */
+  takeBack(): void {
+    while (this.#undo.length > 0) this.#undo.pop()?.()
   }
 
   /** An entry goes on waiting, for something else than before. */
@@ -127,6 +139,14 @@ export class HeldEntries {
     if (feed === undefined) return undefined
     for await (const key of this.#rows.keys(checkpointRange(feed))) transaction.delete(key)
     return feed
+  }
+
+  #drop(id: EntryId): Slot | undefined {
+    const slot = this.#slots.get(id)
+    if (slot === undefined) return undefined
+    this.#slots.delete(id)
+    this.#bytes -= slot.bytes
+    return slot
   }
 
   #take(id: EntryId, slot: Slot): void {

@@ -7,8 +7,8 @@
  */
 
 import { tick, ZERO_TIMESTAMP } from '@cis-memory/clock'
-import type { Store } from '@cis-memory/store'
-import { fromHex } from '../entry/bytes.ts'
+import type { RowChange, Store } from '@cis-memory/store'
+import { fromHex, NO_BYTES } from '../entry/bytes.ts'
 import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'
 import { DeviceKey, SIGNATURE_BYTES } from '../entry/ed25519.ts'
 import { ID_BYTES } from '../entry/hash.ts'
@@ -25,7 +25,7 @@ import { CoreError } from '../errors.ts'
 import { MAX_LABEL_BYTES, MAX_RECORD_BYTES } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import { encodeFeedRow } from './feed-row.ts'
-import { feedKey, metaKey, recordKey } from './rows.ts'
+import { feedKey, feedRange, metaKey, recordKey, recordRange } from './rows.ts'
 import { encodeRecordRow } from './signed-row.ts'
 
 const SEED_BYTES = 32
@@ -107,16 +107,18 @@ export async function adoptSpace(
     )
   }
   const all = [identity.genesis, ...records.filter((record) => record.id !== identity.genesis.id)]
-  await store.partition('public').write(
-    all.flatMap((record, at) => [
-      { type: 'put', key: recordKey(record.id), value: encodeRecordRow(record) },
-      {
-        type: 'put',
-        key: feedKey(BigInt(at + 1)),
-        value: encodeFeedRow({ kind: 'record', id: record.id, from: new Uint8Array(0) })
-      }
-    ])
-  )
+  const rows = store.partition('public')
+  const changes: RowChange[] = []
+  // A join that a crash ended may have been one of another space, whose admins must not count here.
+  for (const range of [recordRange(), feedRange(0n)]) {
+    for await (const key of rows.keys(range)) changes.push({ type: 'delete', key })
+  }
+  for (const [at, record] of all.entries()) {
+    const feedRow = encodeFeedRow({ kind: 'record', id: record.id, from: NO_BYTES })
+    changes.push({ type: 'put', key: recordKey(record.id), value: encodeRecordRow(record) })
+    changes.push({ type: 'put', key: feedKey(BigInt(at + 1)), value: feedRow })
+  }
+  await rows.write(changes)
   const { genesis, secret } = identity
   const value = encodeCbor([fromHex(genesis.space), secret, genesis.bytes, genesis.signature])
   await store.partition('local').write([{ type: 'put', key: SPACE_KEY, value }])

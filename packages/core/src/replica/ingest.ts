@@ -53,21 +53,35 @@ export class Ingest {
 
   async batch(batch: Batch, source: BatchSource): Promise<IngestReport> {
     checkEvidence(batch)
-    return this.#queue.run(() => this.#apply(batch, source))
+    return this.#queue.run(() => this.#holding(() => this.#apply(batch, source)))
   }
 
   /** Judges held entries again; called when their time may have come. */
   async retry(): Promise<void> {
-    await this.#queue.run(async () => {
+    const judge = async (): Promise<void> => {
       const transaction = this.#domain.begin(NOBODY)
+      const before = this.#held.size
       await this.#judgeHeld(transaction, this.#membership)
-      if (transaction.applied.length > 0) await this.#domain.write(transaction)
+      if (this.#held.size < before) await this.#domain.write(transaction)
       this.#scheduleRetry()
-    })
+    }
+    await this.#queue.run(() => this.#holding(judge))
   }
 
   stop(): void {
     this.#cancelRetry?.()
+  }
+
+  /** The queue of held entries changes only with the rows. */
+  async #holding<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      const result = await work()
+      this.#held.keep()
+      return result
+    } catch (error) {
+      this.#held.takeBack()
+      throw error
+    }
   }
 
   async #apply(batch: Batch, source: BatchSource): Promise<IngestReport> {
@@ -207,6 +221,7 @@ function checkEvidence(batch: Batch): void {
   }
   const leavesOf = leavesByCommit(batch)
   for (const { header, cipher, commit, path } of batch.entries) {
+    if (!leavesOf.has(commit.id)) throw badProof('an entry came without its commit')
     const place = path ?? pathAmong(leavesOf.get(commit.id), header, commit)
     if (!provesHeader({ commit, path: place }, header)) throw badProof('an entry has no place in its commit')
     if (cipher.length !== header.cipherLength || !equalBytes(sha256(cipher), header.cipherHash)) {

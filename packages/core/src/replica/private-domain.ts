@@ -7,6 +7,7 @@ import type { WriterHost } from './group-writer.ts'
 import type { DomainCodec } from './open-entry.ts'
 import { metaKey } from './rows.ts'
 import { Transaction } from './transaction.ts'
+import { WriteFate } from './write-fate.ts'
 
 const ACTOR_KEY = metaKey('actor')
 
@@ -20,6 +21,7 @@ export class PrivateDomain implements WriterHost {
   readonly space: SpaceId
   actor: ActorId
   nextNumber: number
+  readonly #fate = new WriteFate()
 
   private constructor(
     rows: RowStore,
@@ -59,6 +61,7 @@ export class PrivateDomain implements WriterHost {
   }
 
   begin(): Transaction {
+    this.#fate.check()
     return new Transaction(this.rows, this.codec, undefined)
   }
 
@@ -66,7 +69,7 @@ export class PrivateDomain implements WriterHost {
     const nextNumber = this.nextNumber + transaction.applied.length
     transaction.put(ACTOR_KEY, encodeCbor([actorToBytes(this.actor), nextNumber]))
     const { changes } = await transaction.finish(0)
-    await this.rows.write(changes)
+    await this.#fate.decides(this.rows.write(changes))
     this.nextNumber = nextNumber
   }
 }

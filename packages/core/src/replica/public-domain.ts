@@ -25,6 +25,7 @@ import { commitKey, commitRange, feedEnd, headRange, metaKey } from './rows.ts'
 import { type CommitRow, decodeCommitRow, encodeCommitRow } from './signed-row.ts'
 import type { StoredEntry } from './stored-entry.ts'
 import type { ConflictChange } from './transaction.ts'
+import { WriteFate } from './write-fate.ts'
 
 const OWN_KEY = metaKey('own')
 export const INSTANCE_BYTES = 16
@@ -36,6 +37,8 @@ export interface DurableChange {
   /** Actors now known to have written two things under one number. */
   readonly forks: readonly ActorId[]
   readonly isLocal: boolean
+  /** Whether it goes on as a new actor from here. */
+  readonly isNewEpoch: boolean
 }
 
 /** What an open public domain is made of. */
@@ -68,7 +71,7 @@ export class PublicDomain implements WriterHost {
   readonly #heads: Map<ActorId, Commit>
   #own: Own | undefined
   #lsn: bigint
-  #failure: { readonly cause: unknown } | undefined
+  readonly #fate = new WriteFate()
 
   private constructor(
     parts: PublicDomainParts,
@@ -131,13 +134,7 @@ export class PublicDomain implements WriterHost {
   }
 
   begin(from: Uint8Array = NO_BYTES): PublicTransaction {
-    if (this.#failure !== undefined) {
-      throw new CoreError(
-        'CORE_CLOSED',
-        'an earlier write failed, and whether it is on disk is unknown; close this store and open it again',
-        this.#failure
-      )
-    }
+    this.#fate.check()
     return new PublicTransaction(this.rows, this.codec, this.#lsn, from)
   }
 
@@ -165,36 +162,44 @@ export class PublicDomain implements WriterHost {
    * @returns how many paths became contested, or contested by other versions than before
    */
   async write(transaction: PublicTransaction): Promise<number> {
+    const own = transaction.isOvertaken ? await this.#succeed(transaction) : undefined
     const { changes, conflicts } = await transaction.finish(this.#parts.runtime.now())
-    try {
-      await this.rows.write(changes)
-    } catch (cause) {
-      this.#failure = { cause }
-      throw cause
-    }
+    await this.#fate.decides(this.rows.write(changes))
     this.#lsn = transaction.lsn
+    this.#own = own ?? this.#own
     for (const [actor, head] of transaction.heads) this.#heads.set(actor, head)
     for (const record of transaction.records) this.#parts.membership.add(record)
     const forks = transaction.records.flatMap((record) => (record.kind === 'fork' ? [record.actor] : []))
-    this.#parts.onDurable({ entries: transaction.applied, conflicts, forks, isLocal: transaction.isLocal })
+    this.#parts.onDurable({
+      entries: transaction.applied,
+      conflicts,
+      forks,
+      isLocal: transaction.isLocal,
+      isNewEpoch: own !== undefined
+    })
     return conflicts.filter((change) => change.id !== undefined).length
   }
 
-  /**
-   * Goes on as a new actor under a new store instance: whatever another copy of this store has written or will
-   * write cannot share a dot with what is written from here on.
-   */
+  /** Goes on as a new actor. */
   async startEpoch(): Promise<void> {
+    const transaction = this.begin()
+    transaction.isOvertaken = true
+    await this.write(transaction)
+  }
+
+  /**
+   * A new actor under a new store instance: whatever another copy of this store has written or will write cannot
+   * share a dot with what is written from here on. Takes effect with the transaction.
+   */
+  async #succeed(transaction: PublicTransaction): Promise<Own> {
     const { key, runtime, membership } = this.#parts
     const before = this.#own?.actor
     const epoch = (before === undefined ? 0 : (membership.epochOf(before)?.epoch ?? 0)) + 1
     const record = createEpoch(key, this.space, epoch, runtime.random(RECORD_NONCE_BYTES), before)
     const own = { instance: runtime.random(INSTANCE_BYTES), actor: record.actor }
-    const transaction = this.begin()
-    transaction.addRecord(record)
+    await transaction.receivedFrom(NO_BYTES, async () => transaction.addRecord(record))
     transaction.put(OWN_KEY, encodeCbor([own.instance, actorToBytes(own.actor)]))
-    await this.write(transaction)
-    this.#own = own
+    return own
   }
 
   /** The proof of an entry that is here. */
@@ -214,7 +219,8 @@ export class PublicDomain implements WriterHost {
 
   /**
    * Takes a verified commit into a transaction: as evidence for entries, as its actor's head, and, when it
-   * contradicts one that is here, as proof of a fork.
+   * contradicts one that is here, as proof of a fork. One of our own actor that is not here shows that another copy of
+   * this store has written it, or that this one has lost it.
    */
   async addCommit(
     transaction: PublicTransaction,
@@ -224,9 +230,12 @@ export class PublicDomain implements WriterHost {
     const head = transaction.heads.get(commit.actor) ?? this.#heads.get(commit.actor)
     if (head === undefined || commit.last > head.last) transaction.raiseHead(commit)
     if (head !== undefined && commit.first <= head.last) await this.#noticeFork(transaction, commit, head)
+    const isOwn = commit.actor === this.#own?.actor
+    if (!isOwn && !isEvidence) return
     const key = commitKey(commit)
-    if (!isEvidence) return
     const row = await transaction.get(key)
+    if (isOwn && row === undefined) transaction.isOvertaken = true
+    if (!isEvidence) return
     const known = row === undefined ? undefined : decodeCommitRow(row)
     if (
       known === undefined ||

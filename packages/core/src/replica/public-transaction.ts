@@ -34,6 +34,8 @@ export class PublicTransaction extends Transaction {
   readonly #cursor: FeedCursor
   /** Whether it was begun for local writes rather than for what a peer sent. */
   readonly isLocal: boolean
+  /** Whether it shows that our own actor is in use elsewhere, so that with it we go on as another. */
+  isOvertaken = false
   /** Heads that this transaction raises. */
   readonly heads: Map<ActorId, Commit> = new Map()
   /** Records that this transaction adds. */

@@ -2,7 +2,7 @@ import type { Store } from '@cis-memory/store'
 import { TypedEventEmitter } from 'main-event'
 import { fromHex } from '../entry/bytes.ts'
 import { decodeCbor } from '../entry/cbor.ts'
-import { type Commit, disagree } from '../entry/commit.ts'
+import type { Commit } from '../entry/commit.ts'
 import type { DeviceId, DeviceKey } from '../entry/ed25519.ts'
 import { PathTokens, ROOT } from '../entry/path.ts'
 import type { SystemRecord } from '../entry/records.ts'
@@ -65,6 +65,8 @@ export class Replica implements Directory, SyncReplica {
   readonly #writers: Readonly<Record<Domain, GroupWriter>>
   readonly #queue: SerialQueue
   #isClosed = false
+  /** What is known to be on disk in durability `os`. */
+  #syncedLsn = 0n
 
   private constructor(
     options: ReplicaOptions,
@@ -149,7 +151,7 @@ export class Replica implements Directory, SyncReplica {
     }
     replica = new Replica(options, parts)
     const isContinued = publicDomain.hasActor && store.continuity === 'kept' && options.epoch !== 'per-open'
-    if (!isContinued) await replica.#startEpoch()
+    if (!isContinued) await publicDomain.startEpoch()
     if (held.size > 0) await replica.#ingest.retry()
     return replica
   }
@@ -259,14 +261,9 @@ export class Replica implements Directory, SyncReplica {
   async recogniseHead(commit: Commit): Promise<void> {
     await this.#queue.run(async () => {
       if (commit.actor !== this.actor) return
-      const own = this.#public.headOf(this.actor)
-      const isOurs = own !== undefined && commit.last <= own.last && !(await this.#contradicts(commit))
-      if (isOurs) return
       const transaction = this.#public.begin()
       await this.#public.addCommit(transaction, { commit, leaves: undefined }, false)
-      await this.#public.write(transaction)
-      await this.#startEpoch()
-      this.#emit('epoch:started', { reason: 'a peer proved a write of this device that is not here' })
+      if (transaction.isOvertaken) await this.#public.write(transaction)
     })
   }
 
@@ -275,12 +272,16 @@ export class Replica implements Directory, SyncReplica {
     return row === undefined ? 0n : BigInt(decodeCbor(row) as number | bigint)
   }
 
-  readFeed(query: FeedQuery): Promise<FeedPage> {
-    return this.#feed.page(query)
+  async readFeed(query: FeedQuery): Promise<FeedPage> {
+    const page = await this.#feed.page(query)
+    await this.#syncToDisk()
+    return page
   }
 
-  readPaths(paths: readonly Uint8Array[], shared: readonly Uint8Array[]): Promise<Batch> {
-    return this.#feed.paths(paths, shared)
+  async readPaths(paths: readonly Uint8Array[], shared: readonly Uint8Array[]): Promise<Batch> {
+    const batch = await this.#feed.paths(paths, shared)
+    await this.#syncToDisk()
+    return batch
   }
 
   ingest(batch: Batch, source: IngestSource): Promise<IngestReport> {
@@ -301,18 +302,16 @@ export class Replica implements Directory, SyncReplica {
   /** Waits for the writes in flight. The store is the caller's to close. */
   async close(): Promise<void> {
     this.#isClosed = true
-    this.#ingest.stop()
     await this.#queue.drained()
+    this.#ingest.stop()
   }
 
-  async #startEpoch(): Promise<void> {
-    await this.#public.startEpoch()
-    this.#private.startEpoch(this.runtime)
-  }
-
-  async #contradicts(commit: Commit): Promise<boolean> {
-    for await (const known of this.#public.commitsAt(commit)) if (disagree(known, commit)) return true
-    return false
+  /** Nothing is sent before the disk has it. In durability `os` a write is acknowledged earlier than that. */
+  async #syncToDisk(): Promise<void> {
+    const { lsn, rows } = this.#public
+    if (this.#store.durability === 'disk' || lsn <= this.#syncedLsn) return
+    await rows.write([], { sync: true })
+    this.#syncedLsn = lsn
   }
 
   #checkOpen(): void {
@@ -325,7 +324,15 @@ export class Replica implements Directory, SyncReplica {
       if (entry.payload !== undefined) this.#emitEntry(type, 'public', entry.payload.path, entry.entryId)
     }
     for (const actor of change.forks) this.#emit('fork:found', { actor })
-    if (change.conflicts.length > 0) void this.#announceConflicts(change)
+    if (change.isNewEpoch) {
+      this.#private.startEpoch(this.runtime)
+      this.#emit('epoch:started', {
+        reason:
+          'the continuity of this store is in doubt: first use, a restore, a copy, or a write seen elsewhere'
+      })
+    }
+    // Nothing depends on these, and the store may be closed before they are read.
+    if (change.conflicts.length > 0) this.#announceConflicts(change).catch(() => undefined)
   }
 
   async #announceConflicts(change: DurableChange): Promise<void> {

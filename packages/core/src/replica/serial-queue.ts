@@ -8,8 +8,11 @@ export class SerialQueue {
     return result
   }
 
-  /** Resolves when everything given so far has run. */
+  /** Resolves when nothing is left, what jobs add while they run included. */
   async drained(): Promise<void> {
-    await this.#last
+    for (let last: Promise<unknown> | undefined; last !== this.#last; ) {
+      last = this.#last
+      await last
+    }
   }
 }

@@ -28,7 +28,9 @@ export class SearchIndex {
   readonly #replica: Replica
   readonly #index: MiniSearch<Indexed>
   readonly #stale = new Set<string>()
-  #building: Promise<void> | undefined
+  #isListening = false
+  #isBuilt = false
+  #updating: Promise<void> = Promise.resolve()
 
   constructor(replica: Replica) {
     this.#replica = replica
@@ -42,9 +44,9 @@ export class SearchIndex {
 
   /** The memories in a scope that fit a query, best first. */
   async find(query: string, scope: Path, domains: readonly Domain[]): Promise<Match[]> {
-    this.#building ??= this.#build()
-    await this.#building
-    await this.#refresh()
+    // One update after the other: a query must not overtake one that is still reading what has changed.
+    this.#updating = this.#updating.catch(() => undefined).then(() => this.#update())
+    await this.#updating
     const isWanted = (id: string): boolean => {
       const { domain, path } = parseId(id)
       return domains.includes(domain) && isWithin(path, scope)
@@ -53,31 +55,46 @@ export class SearchIndex {
     return found.map((result) => ({ ...parseId(result.id), score: result.score }))
   }
 
-  async #build(): Promise<void> {
+  async #update(): Promise<void> {
+    this.#listen()
+    if (!this.#isBuilt) {
+      for (const domain of ['public', 'private'] as const) {
+        for await (const item of this.#replica.view(domain).list(ROOT)) this.#put(domain, item.read)
+      }
+      this.#isBuilt = true
+    }
+    for (const id of [...this.#stale]) {
+      this.#stale.delete(id)
+      const { domain, path } = parseId(id)
+      try {
+        this.#put(domain, await this.#replica.view(domain).read(path))
+      } catch (error) {
+        this.#stale.add(id)
+        throw error
+      }
+    }
+  }
+
+  #listen(): void {
+    if (this.#isListening) return
+    this.#isListening = true
     const mark = (event: CustomEvent<{ domain: Domain; path: string }>): void => {
       this.#stale.add(toId(event.detail.domain, event.detail.path as Path))
     }
     this.#replica.events.addEventListener('entry:committed', mark)
     this.#replica.events.addEventListener('entry:received', mark)
-    for (const domain of ['public', 'private'] as const) {
-      for await (const item of this.#replica.view(domain).list(ROOT)) this.#put(domain, item.read)
-    }
-  }
-
-  async #refresh(): Promise<void> {
-    const stale = [...this.#stale]
-    this.#stale.clear()
-    for (const id of stale) {
-      const { domain, path } = parseId(id)
-      this.#put(domain, await this.#replica.view(domain).read(path))
-    }
   }
 
   #put(domain: Domain, read: Read): void {
     const id = toId(domain, read.path as Path)
     if (this.#index.has(id)) this.#index.discard(id)
-    if (read.state !== 'absent') this.#index.add({ id, ...fieldsOf(read) })
+    if (read.state !== 'absent' && isReadable(read)) this.#index.add({ id, ...fieldsOf(read) })
   }
+}
+
+/** A path none of whose versions can be opened has no name to be found by. */
+function isReadable(read: MemoryItem['read']): boolean {
+  return read.state === 'value' || read.conflict.versions.some(({ kind }) => kind !== 'unreadable')
 }
 
 function fieldsOf(read: Extract<Read, MemoryItem['read']>): Omit<Indexed, 'id'> {

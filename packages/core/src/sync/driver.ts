@@ -294,7 +294,7 @@ class Runner {
         this.#finishSync(output.counts)
         break
       case 'ended':
-        this.#finish(this.#cause ?? endOf(output))
+        this.#finish(this.#cause ?? endOf(output), !output.isPeersWord && output.code !== 'SYNC_DISCONNECTED')
         break
       default:
         this.#run(output)
@@ -400,23 +400,32 @@ class Runner {
   #abort(reason: unknown): void {
     if (this.#isEnded()) return
     this.#state = { ...this.#state, phase: 'ended' }
-    this.#options.channel.abort(reason instanceof Error ? reason : new Error('the session was aborted'))
-    this.#finish(reason)
+    this.#finish(reason, false)
     this.#changed()
   }
 
-  #finish(error: unknown): void {
+  /** @param isHeard whether there is somebody to take a last word */
+  #finish(error: unknown, isHeard: boolean): void {
     this.#cancelTimer()
     this.#over.abort()
     const reason = error ?? new SyncError('SYNC_DISCONNECTED', 'the session is over; open another one')
     this.#ready.reject(reason)
     this.#sync?.reject(reason)
     this.#sync = undefined
-    void this.#sayGoodbye(error)
+    void this.#close(error, isHeard)
   }
 
-  /** Lets the last frame out and closes our side, within a moment; then waits for what the replica still does. */
-  async #sayGoodbye(error: unknown): Promise<void> {
+  /** Lets go of the line, politely if there is a point in it; then waits for what the replica still does. */
+  async #close(error: unknown, isHeard: boolean): Promise<void> {
+    const { channel } = this.#options
+    if (isHeard) await this.#sayGoodbye()
+    else channel.abort(error instanceof Error ? error : new Error('the session is over'))
+    await Promise.all(this.#jobs)
+    this.#ended.resolve(error)
+  }
+
+  /** Lets the last frame out and closes our side, within a moment. */
+  async #sayGoodbye(): Promise<void> {
     const { channel, runtime } = this.#options
     const cancel = runtime.timer(GOODBYE_MS, () => channel.abort(new Error('the peer reads no more')))
     try {
@@ -427,8 +436,6 @@ class Runner {
     } finally {
       cancel()
     }
-    await Promise.all(this.#jobs)
-    this.#ended.resolve(error)
   }
 
   async #until(condition: () => boolean): Promise<void> {

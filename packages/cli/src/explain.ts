@@ -53,8 +53,6 @@ const ADVICE: Readonly<Record<string, Advice>> = {
         : [`memory get ${argument(path, 'KEY')}`, 'memory conflicts list']
   },
   CORE_CONFLICT_NOT_FOUND: { kept: BOTH_KEPT, next: () => ['memory conflicts list'] },
-  CORE_INVITATION_EXPIRED: { next: () => ['invite'] },
-  CORE_INVITATION_USED: { next: () => ['invite'] },
   SYNC_DISCONNECTED: { kept: RESUMES, next: () => ['memory sync'] },
   SYNC_TIMEOUT: { kept: RESUMES, next: () => ['memory sync'] },
   STORE_WRONG_KEY: { kept: ON_DISK },

@@ -106,17 +106,6 @@ describe('invite and join', () => {
     expect(exitCode).toBe(2)
     expect(stderr).toContain('cis invite')
   })
-
-  it('says that a used invitation needs a new one', async () => {
-    const library: Partial<Library> = {
-      joinHome: async () => {
-        throw failure('CORE_INVITATION_USED')
-      }
-    }
-    const { exitCode, stderr } = await cis(['join', 'x'], { library })
-    expect(exitCode).toBe(1)
-    expect(stderr).toContain('Next: cis invite')
-  })
 })
 
 describe('memory sync', () => {

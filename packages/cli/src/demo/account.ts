@@ -1,5 +1,8 @@
 import { CliError } from '../errors.ts'
 import type { Invocation } from '../invocation.ts'
+import { wrap } from '../render/wrap.ts'
+
+const INDENT = '   '
 
 /** Tells the story of the demo, and stops it at the first claim that does not hold. */
 export class Account {
@@ -52,7 +55,16 @@ export class Account {
     for (const line of printed.trimEnd().split('\n')) await output.line(`     ${line}`)
   }
 
+  /** A remark, broken where the terminal ends. */
   async note(text: string): Promise<void> {
-    if (!this.#cli.output.isJson) await this.#cli.output.line(text === '' ? '' : `   ${text}`)
+    const { output } = this.#cli
+    const lines = output.isTerminal ? wrap(text, output.columns - INDENT.length) : [text]
+    for (const line of lines) await this.command(line)
+  }
+
+  /** A line that can be copied: it is never broken. */
+  async command(line: string): Promise<void> {
+    const { output } = this.#cli
+    if (!output.isJson) await output.line(line === '' ? '' : `${INDENT}${line}`)
   }
 }

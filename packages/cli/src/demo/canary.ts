@@ -22,7 +22,8 @@ export function isInAnswer(canary: Canary, answer: unknown): boolean {
 /** What a search of a folder's bytes found. */
 export interface Search {
   readonly files: number
-  readonly bytes: number
+  /** Their bytes together. */
+  readonly size: number
   /** Files that hold it. */
   readonly hits: readonly string[]
 }
@@ -32,14 +33,14 @@ export async function searchFiles(folder: string, texts: readonly string[]): Pro
   const needles = texts.flatMap((text) => [Buffer.from(text, 'utf8'), Buffer.from(text, 'utf16le')])
   const hits: string[] = []
   let files = 0
-  let bytes = 0
+  let size = 0
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue
     const file = join(entry.parentPath, entry.name)
     const content = await readFile(file)
     files++
-    bytes += content.length
+    size += content.length
     if (needles.some((needle) => content.includes(needle))) hits.push(file)
   }
-  return { files, bytes, hits }
+  return { files, size, hits }
 }

@@ -12,7 +12,7 @@ import { CliError } from '../errors.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { type Invocation, quote } from '../invocation.ts'
 import { printableText } from '../render/terminal-text.ts'
-import { count } from '../render/time.ts'
+import { bytes, count } from '../render/time.ts'
 import { Account } from './account.ts'
 import { type Canary, isInAnswer, makeCanary, searchFiles } from './canary.ts'
 import { DemoDevice } from './device.ts'
@@ -32,6 +32,7 @@ const ON_DESKTOP = 'We deploy on Tuesdays, after the tests are green.'
 const ON_TABLET = 'We deploy on Tuesdays and Fridays.'
 const LISTEN = '/ip4/127.0.0.1/tcp/0'
 
+const INVITATION_MS = 60_000
 /** What was told to peers is applied within this, or a sync takes over. */
 const GOSSIP_TIMEOUT_MS = 5_000
 const POLL_INTERVAL_MS = 100
@@ -100,21 +101,24 @@ async function startDevices(
   await account.step('One device makes a space and invites two others')
   const [first, ...others] = devices
   if (first === undefined) throw new TypeError('expected a device')
-  const where = ['--device', first.name, '--listen', LISTEN]
   interface Made {
     readonly device: { readonly id: string }
     readonly space: { readonly id: string }
   }
-  const made = [await first.cisJson<Made>(['init', '--space', 'demo', ...where])]
+  const where = (name: string): string[] => ['--device', name, '--listen', LISTEN]
+  const owner = await first.cisJson<Made>(['init', '--space', 'demo', ...where(first.name)])
   await first.startNode()
-  const running: Running[] = [{ device: first, session: await first.session('/demo') }]
-  for (const device of others) {
-    const { code } = await first.cisJson<{ code: string }>(['invite', '--expires', '5m'])
-    const join = ['join', '-', '--device', device.name, '--listen', LISTEN]
-    made.push(await device.cisJson<Made>(join, code))
-    await device.startNode()
-    running.push({ device, session: await device.session('/demo') })
-  }
+  const laptop = await first.session('/demo')
+  const joined = await Promise.all(
+    others.map(async (device) => {
+      const code = await invite(laptop, cli.host.signal)
+      const made = await device.cisJson<Made>(['join', '-', ...where(device.name)], code)
+      await device.startNode()
+      return { made, running: { device, session: await device.session('/demo') } }
+    })
+  )
+  const made = [owner, ...joined.map((each) => each.made)]
+  const running: Running[] = [{ device: first, session: laptop }, ...joined.map((each) => each.running)]
   const pids = new Set(devices.map(({ pid }) => pid))
   const ids = new Set(made.map(({ device }) => device.id))
   const spaces = new Set(made.map(({ space }) => space.id))
@@ -122,14 +126,20 @@ async function startDevices(
   await account.claim(ids.size === 3, 'each device has an identity and an encrypted store of its own')
   await account.claim(spaces.size === 1, 'all three are in one space')
   const known = new Set<string>()
-  for await (const peer of running[0]?.session.stream('peers.list', {}, { signal: cli.host.signal }) ?? []) {
+  for await (const peer of laptop.stream('peers.list', {}, { signal: cli.host.signal }))
     known.add(peer.device)
-  }
   await account.claim(
     made.slice(1).every(({ device }) => known.has(device.id)),
     `${first.name} knows ${others.map(({ name }) => name).join(' and ')} by their keys`
   )
   return running
+}
+
+async function invite(session: CisSession, signal: AbortSignal): Promise<string> {
+  for await (const event of session.stream('invite', { expiresInMs: INVITATION_MS }, { signal })) {
+    if (event.type === 'code') return event.code
+  }
+  throw new CliError('CLI_DEMO_FAILED', 'the laptop made no invitation')
 }
 
 /** @returns how many memories there are */
@@ -152,9 +162,9 @@ async function shareDocuments(demo: Demo): Promise<number> {
   )
   await syncAll(all, signal)
   const [expected = [], ...others] = await Promise.all(all.map((each) => publicMemories(each, signal)))
-  const size = JSON.stringify(expected)
+  const whole = JSON.stringify(expected)
   await account.claim(
-    expected.length === imported + 2 && others.every((memories) => JSON.stringify(memories) === size),
+    expected.length === imported + 2 && others.every((memories) => JSON.stringify(memories) === whole),
     `all three hold the same ${count(expected.length, 'memory', 'memories')}, word for word`
   )
   return expected.length
@@ -214,7 +224,7 @@ async function refuseAgents({ account, signal, all }: Demo, conflict: Conflict):
   )
   const [first] = refusals
   if (first?.state === 'refused') {
-    for (const line of printableText(first.message).split('\n')) await account.note(`  ${line}`)
+    for (const line of printableText(first.message).split('\n')) await account.note(line)
   }
   await account.claim(
     refusals.every(
@@ -251,9 +261,9 @@ async function settle(demo: Demo, conflict: Conflict, isPaused: boolean): Promis
     const { reached } = await desktop.session.call('memory.broadcast', broadcast, { signal })
     await account.claim(reached > 0, `the settlement was told to ${count(reached, 'peer')} by gossip`)
   }
-  const isSettledEverywhere = await until(async () => (await openConflicts(all, signal)) === 0, signal)
-  if (!isSettledEverywhere) await syncAll(all, signal)
-  const how = isSettledEverywhere ? 'gossip' : 'a sync'
+  const isHeard = !isPaused && (await until(async () => (await openConflicts(all, signal)) === 0, signal))
+  if (!isHeard) await syncAll(all, signal)
+  const how = isHeard ? 'gossip' : 'a sync'
   await account.claim(
     (await openConflicts(all, signal)) === 0,
     `the conflict is gone on all three devices, through ${how}`
@@ -269,19 +279,18 @@ async function pauseUntilSettled(demo: Demo, conflict: Conflict): Promise<void> 
   const { cli, account, signal, desktop, all } = demo
   const { typed } = cli.host.program
   const prefix = `${typed} --home ${quote(desktop.device.home)} --scope ${DOCS} memory conflicts`
-  await account.note('')
+  await account.command('')
   await account.note('It is yours to settle. In another terminal, as the desktop:')
-  await account.note('')
-  await account.note(`  ${prefix} show ${conflict.id}`)
-  await account.note(`  ${prefix} resolve ${conflict.id} local     # or remote, both, --value TEXT`)
-  await account.note('')
+  await account.command('')
+  await account.command(`  ${prefix} show ${conflict.id}`)
+  await account.command(`  ${prefix} resolve ${conflict.id} local     # or remote, both, --value TEXT`)
+  await account.command('')
   await account.note('The demo goes on when it is settled. Ctrl-C ends it and removes everything.')
   const before = all.length
   while ((await contestedDevices(all, signal)) === before) {
     await wait(POLL_INTERVAL_MS, undefined, { signal })
   }
-  await account.note('')
-  await syncAll(all, signal)
+  await account.command('')
 }
 
 async function deliver({ account, signal, all, tablet, laptop }: Demo): Promise<void> {
@@ -331,10 +340,10 @@ async function keepPrivate({ account, signal, laptop, tablet, desktop, all, cana
   await Promise.all(all.map(({ device }) => device.stop()))
   const texts = [canary.path, canary.value]
   for (const { device } of strangers) {
-    const { files, bytes, hits } = await searchFiles(device.home, texts)
+    const { files, size, hits } = await searchFiles(device.home, texts)
     await account.claim(
-      files > 0 && bytes > 0 && hits.length === 0,
-      `no file of ${device.name} holds it (${files} files, ${bytes} bytes searched)`
+      files > 0 && size > 0 && hits.length === 0,
+      `no file of ${device.name} holds it (${count(files, 'file')}, ${bytes(size)} searched)`
     )
   }
   const sealed = await searchFiles(desktop.device.home, [...texts, ON_DESKTOP])

@@ -62,7 +62,7 @@ export class DemoDevice implements AsyncDisposable {
     if (exitCode !== 0) {
       throw new CliError(
         'CLI_DEMO_FAILED',
-        `\`cis ${args.join(' ')}\` on ${this.name} ended with exit code ${exitCode}: ${stderr.trim()}`
+        `\`cis ${args.join(' ')}\` on ${this.name} ended with exit code ${exitCode}: ${complaint(stderr)}`
       )
     }
     return JSON.parse(stdout) as T
@@ -81,7 +81,7 @@ export class DemoDevice implements AsyncDisposable {
     const signal = AbortSignal.any([this.#host.signal, AbortSignal.timeout(START_TIMEOUT_MS)])
     try {
       const ended = once(child, 'close', { signal }).then(() => {
-        throw new Error(this.#complaints.trim() || 'it ended at once')
+        throw new Error(complaint(this.#complaints) || 'it ended at once')
       })
       const [line] = (await Promise.race([once(lines, 'line', { signal }), ended])) as [string]
       return (JSON.parse(line) as { addresses: string[] }).addresses
@@ -130,5 +130,14 @@ export class DemoDevice implements AsyncDisposable {
         env: { ...env, CIS_HOME: undefined }
       }
     )
+  }
+}
+
+/** What a child that was told `--json` complained about, in words. */
+function complaint(stderr: string): string {
+  try {
+    return (JSON.parse(stderr) as { error: { message: string } }).error.message
+  } catch {
+    return stderr.trim()
   }
 }

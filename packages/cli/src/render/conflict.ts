@@ -6,6 +6,7 @@ import { cellWidth } from './table.ts'
 import { ago, count } from './time.ts'
 import { plainText, versionText } from './value.ts'
 import { provenance, shortId } from './version.ts'
+import { wrap } from './wrap.ts'
 
 /** A terminal at least this wide shows two versions next to each other. */
 const SIDE_BY_SIDE_COLUMNS = 100
@@ -95,25 +96,6 @@ async function showSides(cli: Invocation, versions: readonly Version[]): Promise
     await output.line(`${paint(padded)}${colors.dim(BETWEEN_SIDES)}${paint(rightLines[i] ?? '')}`.trimEnd())
   }
   await output.line('')
-}
-
-/** Breaks a line that is wider than a column: between words, and inside a word that fits no line. */
-function wrap(line: string, width: number): string[] {
-  const lines: string[] = []
-  let current = ''
-  for (const [word] of line.matchAll(/\s+|\S+/g)) {
-    for (const piece of cellWidth(word) > width ? segments(word) : [word]) {
-      if (current !== '' && cellWidth(current) + cellWidth(piece) > width) {
-        lines.push(current.trimEnd())
-        current = piece.trim() === '' ? '' : piece
-      } else current += piece
-    }
-  }
-  return [...lines, current]
-}
-
-function* segments(word: string): Generator<string> {
-  for (const { segment } of new Intl.Segmenter().segment(word)) yield segment
 }
 
 /** The versions after the first, each against the first. */

@@ -1,7 +1,7 @@
 import type { AbortOptions } from '@cis-memory/core'
 import { type ConflictGuard, isConflictGuard } from './conflict-guard.ts'
 import { GuardError } from './errors.ts'
-import { admissionOf, type SafeMemoryContext, uncheckedContextError } from './safe-memory-context.ts'
+import { admit, type SafeMemoryContext, uncheckedContextError } from './safe-memory-context.ts'
 
 /** What an agent does. `signal` aborts with the context's and with the caller's. */
 export type AgentFunction<Result> = (
@@ -47,10 +47,9 @@ export class AgentExecutor {
     context: SafeMemoryContext,
     options: AbortOptions = {}
   ): Promise<Result> {
-    const admission = admissionOf(context)
-    if (admission === undefined || admission.guard !== this.#guard) throw uncheckedContextError()
-    const { lifetime } = admission
-    const run = runOf(agent, admission.agent)
+    const { guard, lifetime, agent: madeFor } = admit(context)
+    if (guard !== this.#guard) throw uncheckedContextError()
+    const run = runOf(agent, madeFor)
     const signal =
       options.signal === undefined ? lifetime.signal : AbortSignal.any([lifetime.signal, options.signal])
 

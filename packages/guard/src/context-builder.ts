@@ -1,6 +1,6 @@
 import type { Domain } from '@cis-memory/core'
 import type { DeliveryRequest, Selection } from './request.ts'
-import { admissionOf, type SafeMemoryContext, uncheckedContextError } from './safe-memory-context.ts'
+import { admit, type SafeMemoryContext } from './safe-memory-context.ts'
 
 type Deliver = (request: DeliveryRequest) => Promise<SafeMemoryContext>
 type Finishing = Pick<DeliveryRequest, 'onConflict' | 'maxAgeMs' | 'signal'>
@@ -63,9 +63,7 @@ export class CheckedContext {
    * `GUARD_CONTEXT_EXPIRED`, `GUARD_CONTEXT_CLOSED`
    */
   build(): SafeMemoryContext {
-    const admission = admissionOf(this.#context)
-    if (admission === undefined) throw uncheckedContextError()
-    admission.lifetime.assertStartable()
+    admit(this.#context).lifetime.assertStartable()
     return this.#context
   }
 }

@@ -13,8 +13,8 @@
  */
 import type { ContextMemory } from './context-memory.ts'
 
-/** All that Unicode or a program treats as the end of a line. */
-const LINE_END = /\r\n|[\n\v\f\r\u0085\u2028\u2029]/
+/** Whatever else ends a line somewhere is unseen, and written out. */
+const LINE_END = /\r\n|[\n\r]/
 const DELIMITER = /<(?=\s*\/?\s*memor)/giu
 /** Controls but the tab, format characters such as direction marks and tag letters, and lone surrogates. */
 const UNSEEN = /(?!\t)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu

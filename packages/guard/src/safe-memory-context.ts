@@ -73,7 +73,7 @@ export class SafeMemoryContext implements Iterable<ContextMemory>, AsyncDisposab
   }
 
   private constructor(permit: symbol, parts: ContextParts) {
-    if (permit !== PERMIT || new.target !== SafeMemoryContext) throw uncheckedContextError()
+    if (permit !== PERMIT) throw uncheckedContextError()
     this.#parts = parts
     this.#memories = Object.freeze([...parts.selected.memories.values()])
     this.#bases = new Map(parts.selected.bases)
@@ -234,9 +234,15 @@ export function takeContextMaker(): ContextMaker {
   return taken
 }
 
-/** What is known of a genuine context; `undefined` for everything else. */
-export function admissionOf(value: unknown): Admission | undefined {
-  return typeof value === 'object' && value !== null ? admissionOfGenuine(value) : undefined
+/**
+ * What is known of a genuine context.
+ *
+ * @throws {GuardError} `GUARD_UNCHECKED_CONTEXT` for everything else.
+ */
+export function admit(value: unknown): Admission {
+  const admission = typeof value === 'object' && value !== null ? admissionOfGenuine(value) : undefined
+  if (admission === undefined) throw uncheckedContextError()
+  return admission
 }
 
 export function uncheckedContextError(): GuardError {

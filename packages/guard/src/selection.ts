@@ -8,7 +8,7 @@ import type { CheckedRequest } from './request.ts'
 /** What a snapshot held of a selection. */
 export interface Selected {
   readonly memories: ReadonlyMap<string, ContextMemory>
-  /** For each place that was looked at, what was seen there: the base of a write by whoever is shown this. */
+  /** For each of them every version it stands for: the base of a write by whoever is shown it. */
   readonly bases: ReadonlyMap<string, readonly EntryId[]>
   /** False when a limit left something out. */
   readonly isComplete: boolean
@@ -39,16 +39,14 @@ export async function select(
   const take = (domain: Domain, read: Read): boolean => {
     signal?.throwIfAborted()
     if (read.state === 'conflict') {
-      // The index of conflicts named none, so this cannot be; should it ever be, the agent still gets nothing.
+      // Conflicts are indexed for public memory. What does not open in the private domain shows only here.
       throw new ConflictPendingError(view.scope, [notificationOf(read.conflict)])
     }
     const place = placeOf(domain, read.path)
-    if (memories.has(place)) return true
-    if (read.state === 'value') {
-      bytes += sizeOf(read.value)
-      if (memories.size === selection.limit || bytes > MAX_CONTEXT_BYTES) return false
-      memories.set(place, contextMemory(domain, read))
-    }
+    if (read.state === 'absent' || memories.has(place)) return true
+    bytes += sizeOf(read.value)
+    if (memories.size === selection.limit || bytes > MAX_CONTEXT_BYTES) return false
+    memories.set(place, contextMemory(domain, read))
     bases.set(place, Object.freeze([...read.base]))
     return true
   }

@@ -176,6 +176,15 @@ describe('execute, while the agent runs', () => {
     expect(await codeOf(() => executor.execute(run, context))).toBe('GUARD_CONFLICT_PENDING')
   })
 
+  it('drops the answer of an agent that closed its context in passing', async () => {
+    const { executor, context } = await open()
+    const run = (given: SafeMemoryContext): string => {
+      void given.close()
+      return 'computed'
+    }
+    expect(await codeOf(() => executor.execute(run, context))).toBe('GUARD_CONTEXT_CLOSED')
+  })
+
   it("aborts with the caller's reason, and leaves the context alone", async () => {
     const { executor, context } = await open()
     const controller = new AbortController()

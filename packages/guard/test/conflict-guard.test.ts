@@ -1,3 +1,4 @@
+import type { Memory } from '@cis-memory/core'
 import { describe, expect, it } from 'vitest'
 import {
   ConflictGuard,
@@ -11,6 +12,7 @@ import {
   failureOf,
   interfere,
   openWorld,
+  overlay,
   receiveFork,
   receivePending,
   receiveUnreadable
@@ -117,6 +119,21 @@ describe('checkAndCreateContext', () => {
     const guard = new ConflictGuard(world.memory)
     const request = { agent, scope: 'web', domains: ['private'], select: { keys: ['status'] } } as const
     expect(await codeOf(() => guard.checkAndCreateContext(request))).toBe('GUARD_CONFLICT_PENDING')
+  })
+
+  it('is blocked by a contested memory that it reads even where no index names it', async () => {
+    const world = await openWorld()
+    await world.contest('/acme/a')
+    const noIndex: Memory = overlay(world.memory, {
+      within: () => noIndex,
+      snapshot: () => overlay(world.memory.snapshot(), { async *conflicts() {} })
+    })
+    for (const select of [{}, { keys: ['a'] }, { query: 'CANARY' }]) {
+      const request = { agent, select }
+      expect(await codeOf(() => new ConflictGuard(noIndex).checkAndCreateContext(request))).toBe(
+        'GUARD_CONFLICT_PENDING'
+      )
+    }
   })
 
   it('delivers again once the owner has settled the conflict', async () => {

@@ -75,14 +75,18 @@ function isIn(scope: string, path: string): boolean {
   return outer.every((segment, i) => inner[i] === segment)
 }
 
-type State = { readonly state: string; readonly value: unknown }
+type State = { readonly state: string; readonly value: unknown; readonly ids: readonly string[] }
 
 /** What is at every path of a scope. */
 async function statesIn(here: Device, scope: string): Promise<Map<string, State>> {
   const states = new Map<string, State>()
   for (const each of PATHS.filter((path) => isIn(scope, path))) {
     const read = await here.memory.public.get(each)
-    states.set(each, { state: read.state, value: read.state === 'value' ? read.value : undefined })
+    states.set(each, {
+      state: read.state,
+      value: read.state === 'value' ? read.value : undefined,
+      ids: read.base
+    })
   }
   return states
 }
@@ -185,7 +189,8 @@ class World {
     }
     this.#count('delivered')
     if (isContested(states)) throw new Error('a context was delivered although its scope was contested')
-    const seen = new Set(context.list().map(({ origin }) => String(origin.entryId)))
+    // Equal versions are shown as one.
+    const seen = new Set([...states.values()].flatMap(({ ids }) => ids))
     const delivered = { context, states, seen, executor: new AgentExecutor(guard) }
     if (context.isFresh) expectSnapshot(delivered)
     this.#delivered.push(delivered)

@@ -1,5 +1,7 @@
 import type { EntryId, JsonValue } from '@cis-memory/core'
 import { describe, expect, it } from 'vitest'
+import { pull } from '../../core/test/support/world.ts'
+import { contextMemory } from '../src/context-memory.ts'
 import { ConflictGuard, type DeliveryRequest, type SafeMemoryContext } from '../src/index.ts'
 import { codeOf, interfere, openWorld, type World } from './world.ts'
 
@@ -88,6 +90,18 @@ describe('what a context gives', () => {
     expect({ ...context.get('bytes') }.value).toEqual(Uint8Array.of(1, 2, 3))
   })
 
+  it('copies the bytes of a Buffer too, whose own slices share them', async () => {
+    const { world } = await open()
+    const read = await world.memory.public.get('bytes')
+    if (read.state !== 'value') throw new Error('expected a value')
+    const buffer = Buffer.from([1, 2, 3])
+    const memory = contextMemory('public', { ...read, value: buffer })
+    buffer.fill(9)
+    const copy = memory.value as Uint8Array
+    copy.fill(9)
+    expect(memory.value).toEqual(Uint8Array.of(1, 2, 3))
+  })
+
   it('shows none of its memory when it is printed', async () => {
     const { inspect } = await import('node:util')
     const { context } = await open()
@@ -111,6 +125,22 @@ describe('writing through a context', () => {
       value: 2,
       version: { agent, tags: ['two'], category: 'n', contentType: 'application/json' }
     })
+  })
+
+  it('replaces every one of several equal versions that it was shown as one', async () => {
+    const world = await openWorld()
+    await world.peer.memory.public.put('same', 1)
+    await world.memory.public.put('same', 1)
+    await pull(world.here, world.peer)
+    const context = await new ConflictGuard(world.memory).checkAndCreateContext({ agent })
+    expect((await context.put('same', 2)).replaced).toHaveLength(2)
+  })
+
+  it('does not make the owner have seen what the agent wrote', async () => {
+    const { world, context } = await open()
+    await world.memory.public.get('a')
+    await context.put('a', 'by the agent')
+    expect(await codeOf(() => world.memory.public.put('a', 'by the owner'))).toBe('CORE_STALE_BASE')
   })
 
   it('leaves what the context gives as it was', async () => {

@@ -1,4 +1,5 @@
 import './runtime-shim.ts'
+import { createHash } from 'node:crypto'
 import {
   type AbortOptions,
   type DeviceId,
@@ -55,9 +56,10 @@ export interface NodeSyncOptions extends AbortOptions {
   readonly onProgress?: (progress: { readonly sent: number; readonly received: number }) => void
 }
 
-/** Members of a space find each other by a name that others cannot connect with it. */
+/** Members of a space find each other by a name that others cannot connect with it, nor with its topic. */
 function serviceTagOf({ topic }: Replica): string {
-  return `_${topic.slice(-16)}._udp.local`
+  const hash = createHash('sha256').update('cis/mdns/1\0').update(topic).digest('hex')
+  return `_cis-${hash.slice(0, 16)}._udp.local`
 }
 
 /**

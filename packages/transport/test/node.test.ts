@@ -9,7 +9,7 @@ import {
 } from '@cis-memory/core'
 import { MemoryStore } from '@cis-memory/store'
 import { afterEach, describe, expect, it } from 'vitest'
-import { joinWithCode, Node, type NodeOptions } from '../src/index.ts'
+import { createNetwork, joinWithCode, Node, type NodeOptions } from '../src/index.ts'
 import { systemRuntime as runtime } from '../src/system-runtime.ts'
 
 interface Device {
@@ -130,10 +130,13 @@ describe('a node', () => {
     for (let i = 0; i < 50; i++) await a.memory.public.put(`many/${i}`, i)
     const controller = new AbortController()
     const reason = new Error('changed my mind')
-    const first = b.node.syncWithNode(a.node.device, { signal: controller.signal })
+    await b.node.syncWithNode(a.node.device, { keys: ['/acme/many/0'] })
+    const first = b.node.syncWithNode(a.node.device, {
+      signal: controller.signal,
+      onProgress: () => controller.abort(reason)
+    })
     const second = b.node.syncWithNode(a.node.device)
     const third = b.node.syncWithNode(a.node.device)
-    controller.abort(reason)
     await expect(first).rejects.toBe(reason)
     await Promise.all([second, third])
     expect(await b.memory.public.get('many/49')).toMatchObject({ value: 49 })
@@ -226,6 +229,31 @@ describe('a node', () => {
     await b.node.syncWithNode(a.node.device, { keys: ['/acme/x'] })
     expect(await b.memory.public.get('x')).toMatchObject({ value: 1 })
     expect(await b.memory.public.get('y')).toMatchObject({ state: 'absent' })
+  })
+
+  it('tells nothing to a device of the list that does not prove that it has the secret', async () => {
+    const a = await founder()
+    const b = await join((await a.node.invite()).code, 'second')
+    await b.node.stop()
+    const heard: Uint8Array[] = []
+    await using impostor = await createNetwork({ deviceKey: b.replica.key, listen: [], allow: () => true })
+    await impostor.start()
+    impostor.subscribe(a.replica.topic, (message) => {
+      heard.push(message)
+      return 'accept'
+    })
+    await impostor.dial(a.node.addresses()[0] ?? '')
+    // Each of these is a round trip: by the last, gossip between two who trust each other would have begun.
+    for (let i = 0; i < 20; i++) {
+      await expect(impostor.open(a.node.device, '/none/1')).rejects.toMatchObject({
+        code: 'TRANSPORT_NO_PROTOCOL'
+      })
+    }
+    await a.memory.public.put('secret', 1)
+    expect(await a.node.broadcastUpdate('/acme/secret')).toEqual({ reached: 0 })
+    expect(await impostor.publish(a.replica.topic, new Uint8Array(64))).toMatchObject({ reached: 0 })
+    expect(a.node.connectedPeers()).toEqual([])
+    expect(heard).toEqual([])
   })
 
   it('stops within two seconds with sessions open', async () => {

@@ -1,0 +1,145 @@
+/**
+ * A program that keeps its memory with cis, on the built package: app.mjs <home>
+ *
+ * It does what the lines of its standard input say, without waiting for one before it begins the next, and answers:
+ *
+ *   [id, name, argument]  ->  [id, "ok", result]  or  [id, "error", { name, code, message, stack }]
+ *
+ * Values of memory are compared here and never printed.
+ */
+import { subscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { isDeepStrictEqual } from 'node:util'
+import { AgentExecutor, ConflictGuard, createNode, homeAt, joinHome, keyFile, openMemory } from 'cis-memory'
+
+const [directory] = process.argv.slice(2)
+const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
+const WRITES_IN_FLIGHT = 64
+
+let memory
+let node
+let isWriting = false
+const dialled = new Set()
+subscribe('net.client.socket', ({ socket }) => {
+  socket.once('connect', () => dialled.add(socket.remotePort ?? 'local socket'))
+})
+
+const say = (...line) => process.stdout.write(`${JSON.stringify(line)}\n`)
+
+const actions = {
+  open: async ({ scope = '/', ...names }) => {
+    memory = await openMemory({ directory, key: keyFile(homeAt(directory).keyFile), scope, ...names })
+  },
+
+  join: ({ code, device }) => joinHome({ home: directory, code, device, listen: [] }),
+
+  listen: async ({ dialOnly = false, peers = [] }) => {
+    node = await createNode({ memory, listen: dialOnly ? [] : [LOOPBACK], peers })
+    return node.addresses()
+  },
+
+  /** The ports it has connected to. */
+  dialled: () => [...dialled],
+
+  invite: async () => (await node.invite()).code,
+
+  put: async ({ domain = 'public', path, value, ...options }) =>
+    (await memory[domain].put(path, value, options)).entryId,
+
+  /** Writes `count` memories of `valueBytes` each. */
+  fill: async ({ prefix, count, valueBytes }) => {
+    let next = 0
+    const work = async () => {
+      for (let i = next++; i < count; i = next++) {
+        const value = Buffer.from(`${prefix} ${i} `.repeat(valueBytes).slice(0, valueBytes))
+        await memory.public.put(`${prefix}/${i}`, new Uint8Array(value))
+      }
+    }
+    await Promise.all(Array.from({ length: WRITES_IN_FLIGHT }, work))
+  },
+
+  /** Writes until told to stop, and says each path once its write is acknowledged. */
+  write: async ({ prefix }) => {
+    isWriting = true
+    for (let i = 0; isWriting; i++) {
+      const path = `${prefix}/${i}`
+      await memory.public.put(path, i)
+      say(0, 'wrote', path)
+    }
+  },
+
+  stop: () => {
+    isWriting = false
+  },
+
+  /** Whether a path holds this, which is read as the base of the next write. */
+  holds: async ({ domain = 'public', path, value }) => {
+    const read = await memory[domain].get(path)
+    return read.state === 'value' && isDeepStrictEqual(read.value, value)
+  },
+
+  /** The state of a path, which is read as the base of the next write. */
+  state: async ({ domain = 'public', path }) => (await memory[domain].get(path)).state,
+
+  /** Resolves once something from a peer is on disk under this path. */
+  received: async ({ path }) => {
+    const heard = new AbortController()
+    const arrived = once(heard.signal, 'abort')
+    memory.addEventListener('entry:received', ({ detail }) => {
+      if (detail.path === path) heard.abort()
+    })
+    if ((await memory.public.get(path)).state === 'absent') await arrived
+  },
+
+  /** Every public memory: where it is, the entry that is live there, and whether it was written here. */
+  entries: async () => {
+    const entries = []
+    for await (const { read } of memory.public.list()) {
+      const versions = read.state === 'conflict' ? read.conflict.versions : [read.version]
+      for (const { entryId, actor, isLocal } of versions)
+        entries.push({ path: read.path, entryId, actor, isLocal })
+    }
+    return entries
+  },
+
+  sync: ({ peer, ...options }) => node.syncWithNode(peer, options),
+
+  broadcast: ({ path }) => node.broadcastUpdate(path),
+
+  conflicts: async () => {
+    const found = []
+    for await (const { id } of memory.getUnresolvedConflicts()) found.push(id)
+    return found
+  },
+
+  resolve: ({ id, keep }) => memory.resolveConflict(id, { keep }),
+
+  curate: ({ path }) => memory.curateFromPublic(path, { mode: 'copy' }),
+
+  /** Runs an agent on the whole scope; resolves to how much it was given. */
+  agent: async () => {
+    const guard = new ConflictGuard(memory)
+    try {
+      const context = await guard.checkAndCreateContext({ agent: 'reviewer' })
+      return await new AgentExecutor(guard).execute(async (given) => given.render().length, context)
+    } finally {
+      await guard.close()
+    }
+  },
+
+  close: async () => {
+    await memory?.close()
+  }
+}
+
+async function act(id, name, argument) {
+  try {
+    say(id, 'ok', (await actions[name](argument)) ?? null)
+  } catch (error) {
+    const { name: kind, code, message, stack } = error
+    say(id, 'error', { name: kind, code, message, stack })
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) act(...JSON.parse(line))

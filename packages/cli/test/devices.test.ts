@@ -75,11 +75,21 @@ describe('invite and join', () => {
   })
 
   it('waits for the device when nobody else would answer it', async () => {
-    const streams = { invite: () => [code, joined] }
+    const peer: PeerInfo = {
+      ...joined.peer,
+      role: 'member',
+      addresses: [],
+      isConnected: true,
+      lastSyncedAt: NOW
+    }
+    const streams = { invite: () => [code, joined], 'peers.list': () => [peer] }
     const { stdout, stderr, asked } = await cis(['invite'], { streams, via: 'store' })
     expect(stdout).toBe('cis1-abc\n')
     expect(stderr).toContain('desktop (44444444) has joined')
-    expect(asked).toMatchObject([['invite', { wait: true }]])
+    expect(asked).toMatchObject([
+      ['invite', { wait: true }],
+      ['peers.list', {}]
+    ])
   })
 
   it.each([
@@ -94,11 +104,25 @@ describe('invite and join', () => {
         return HOME
       }
     }
-    const scene: Scene = stdin === undefined ? { library } : { library, stdin }
+    const streams = { 'memory.sync': () => fetched }
+    const scene: Scene = stdin === undefined ? { library, streams } : { library, streams, stdin }
     const { exitCode, stderr } = await cis(argv, scene)
     expect(exitCode).toBe(0)
     expect(codes).toEqual(['cis1-abc'])
+    expect(stderr).toContain('Received 7 entries.')
     expect(stderr).not.toContain('cis1-abc')
+  })
+
+  it('has joined even when there is nobody to fetch from any more', async () => {
+    const library: Partial<Library> = { joinHome: async () => HOME }
+    const streams = {
+      'memory.sync': () => {
+        throw failure('CIS_NO_PEER_REACHED')
+      }
+    }
+    const { exitCode, stderr } = await cis(['join', 'x'], { library, streams })
+    expect(exitCode).toBe(0)
+    expect(stderr).toContain('Next: cis memory sync --scope /')
   })
 
   it('explains an empty invitation', async () => {
@@ -107,6 +131,19 @@ describe('invite and join', () => {
     expect(stderr).toContain('cis invite')
   })
 })
+
+const fetched: SyncEvent[] = [
+  {
+    type: 'synced',
+    peer: { device: '4'.repeat(64), name: 'laptop' },
+    sent: 0,
+    received: 7,
+    conflicts: 0,
+    bytes: 4_200,
+    rounds: 1
+  },
+  { type: 'done', synced: 1, failed: 0, openConflicts: 0 }
+]
 
 describe('memory sync', () => {
   const peer = { device: '4'.repeat(64), name: 'desktop' }

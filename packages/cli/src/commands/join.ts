@@ -2,8 +2,10 @@ import type { Command } from 'commander'
 import { action, type Registration } from '../action.ts'
 import { usageError } from '../errors.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { explain } from '../explain.ts'
 import type { Invocation } from '../invocation.ts'
 import { printableLine } from '../render/terminal-text.ts'
+import { count } from '../render/time.ts'
 import { name, shortId } from '../render/version.ts'
 import { readInput } from '../value-input.ts'
 
@@ -15,7 +17,7 @@ interface JoinCommandOptions {
 export function registerJoin(program: Command, registration: Registration): void {
   program
     .command('join')
-    .description("Make this device's memory as part of a space it was invited to")
+    .description("Make this device's memory as part of a space it was invited to, and fetch what is there")
     .argument('[token]', 'what `cis invite` printed, or - (or nothing) for standard input')
     .option('--device <name>', "what others call this device (default: the host's name)")
     .option('--listen <address...>', 'where its node answers, such as /ip4/0.0.0.0/tcp/41234')
@@ -32,18 +34,41 @@ async function join(
   const code = await readToken(cli, token)
   const library = await host.library()
   const joined = await library.joinHome({ home: cli.home, code, device, listen, signal: host.signal })
-  if (output.isJson) {
-    await output.record(joined)
-    return EXIT.done
-  }
   output.talk(
     `${name(joined.device.name)} (${shortId(joined.device.id)}) has joined ${name(joined.space.name)}.`
   )
   output.talk(
     `Everything of this device is in ${printableLine(joined.home)}, encrypted. Keep its key file safe.`
   )
-  cli.suggest('memory sync --scope /')
+  const received = await fetchAll(cli)
+  if (output.isJson) await output.record({ ...joined, received })
+  else if (received !== undefined) output.talk(`Received ${count(received, 'entry', 'entries')}.`)
+  cli.suggest(received === undefined ? 'memory sync --scope /' : 'memory list --scope /')
   return EXIT.done
+}
+
+/**
+ * Takes over what the inviter has, while it is surely there. A device that has joined is one whether this succeeds
+ * or not.
+ *
+ * @returns how many entries came, or `undefined` when nobody could be reached any more
+ */
+async function fetchAll(cli: Invocation): Promise<number | undefined> {
+  const { output, host } = cli
+  let received = 0
+  try {
+    const session = await cli.device('/')
+    const sync = session.stream('memory.sync', { direction: 'pull' }, { signal: host.signal })
+    for await (const event of sync) {
+      if (event.type === 'progress') output.progress(`${event.received} received …`)
+      if (event.type === 'synced') received += event.received
+    }
+    return received
+  } catch (error) {
+    host.signal.throwIfAborted()
+    output.talk(`Nothing was fetched yet: ${explain(error).message}`)
+    return undefined
+  }
 }
 
 async function readToken(cli: Invocation, token: string | undefined): Promise<string> {

@@ -7,7 +7,8 @@ const UNITS: readonly (readonly [name: string, lengthMs: number])[] = [
 
 /** How long ago, in one unit: `just now`, `5 minutes ago`, `in 2 hours`. */
 export function ago(thenMs: number, nowMs: number): string {
-  const distanceMs = Math.abs(nowMs - thenMs)
+  // An hour that has just begun still reads as one.
+  const distanceMs = thenMs <= nowMs ? nowMs - thenMs : Math.round((thenMs - nowMs) / 1_000) * 1_000
   for (const [name, lengthMs] of UNITS) {
     if (distanceMs < lengthMs) continue
     const count = Math.floor(distanceMs / lengthMs)

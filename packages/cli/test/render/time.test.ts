@@ -9,7 +9,8 @@ describe('times and numbers', () => {
     [119_999, '1 minute ago'],
     [7_200_000, '2 hours ago'],
     [86_400_000 * 400, '400 days ago'],
-    [-3_600_000, 'in 1 hour']
+    [-3_600_000, 'in 1 hour'],
+    [-3_599_900, 'in 1 hour']
   ])('%i ms read as %s', (elapsedMs, words) => {
     expect(ago(1_000_000_000_000 - elapsedMs, 1_000_000_000_000)).toBe(words)
   })

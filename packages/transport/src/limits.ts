@@ -64,10 +64,10 @@ export const MAX_WAITING_DIALS = 512
 /** Addresses tried for one peer, and explicit ones remembered of it. */
 export const MAX_PEER_ADDRESSES = 16
 /** One dial, all addresses and the first exchange included, and one of its addresses. */
-export const DIAL_TIMEOUT_MS = 15_000
-export const ADDRESS_DIAL_TIMEOUT_MS = 3_000
+export const DIAL_TIMEOUT_MS = 20_000
+export const ADDRESS_DIAL_TIMEOUT_MS = 6_000
 /** A connection that has not introduced itself for this long is dropped. */
-export const IDENTIFY_TIMEOUT_MS = 5_000
+export const IDENTIFY_TIMEOUT_MS = 10_000
 /** A connection is probed this often, which is how a frozen peer is noticed. */
 export const PING_INTERVAL_MS = 10_000
 

@@ -10,6 +10,12 @@ export {
   SyncError,
   type SyncErrorCode
 } from './errors.ts'
+export {
+  MAX_FRAME_BYTES,
+  MAX_GOSSIP_ENTRY_BYTES,
+  MAX_GOSSIP_MESSAGE_BYTES,
+  MAX_REQUEST_PATHS
+} from './limits.ts'
 export { createMemory } from './memory.ts'
 export type {
   Choice,
@@ -59,6 +65,7 @@ export {
 } from './sync/invitation.ts'
 export type { InvitationStore, Joiner, StoredInvitation, Welcome } from './sync/invitation-store.ts'
 export { answerJoin, type JoinOutcome, joinSpace } from './sync/join.ts'
+export { MAX_ADDRESS_BYTES, MAX_INVITATION_ADDRESSES } from './sync/limits.ts'
 export type { IngestReport, IngestSource, SyncReplica } from './sync/sync-replica.ts'
 export type {
   AbsentRead,

@@ -2,9 +2,17 @@
  * Broadcasts of a space. A message is 8 random bytes, so that the same memory can be sent twice, and a batch. What is
  * too large to travel whole is announced by its commit alone: whoever lacks it asks for it.
  */
-import { type Batch, CoreError, decodeBatch, encodeBatch, type Replica, SyncError } from '@cis-memory/core'
+import {
+  type Batch,
+  CoreError,
+  decodeBatch,
+  encodeBatch,
+  MAX_GOSSIP_ENTRY_BYTES,
+  MAX_GOSSIP_MESSAGE_BYTES,
+  type Replica,
+  SyncError
+} from '@cis-memory/core'
 import type { Verdict } from './gossip.ts'
-import { MAX_GOSSIP_ENTRY_BYTES, MAX_GOSSIP_MESSAGE_BYTES } from './limits.ts'
 
 const NONCE_BYTES = 8
 /** What came by gossip came from nobody in particular: everybody may be sent it again. */

@@ -8,7 +8,7 @@ import {
   StrictNoSign,
   type TopicValidatorResult
 } from '@chainsafe/libp2p-gossipsub'
-import type { DeviceId, Runtime } from '@cis-memory/core'
+import { type DeviceId, MAX_GOSSIP_MESSAGE_BYTES, type Runtime } from '@cis-memory/core'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { overlay, type Registrar, type StreamHandler, type Topology } from './components.ts'
 import { notRunning, TransportError } from './errors.ts'
@@ -17,7 +17,6 @@ import {
   GOSSIP_PENALTY_HALF_LIFE_MS,
   GOSSIP_REJECT_PENALTY,
   GOSSIP_SEEN_MS,
-  MAX_GOSSIP_MESSAGE_BYTES,
   MAX_GOSSIP_PACKET_BYTES,
   MAX_GOSSIP_TOPIC_BYTES,
   MAX_GOSSIP_UNSENT_BYTES,

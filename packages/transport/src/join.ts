@@ -12,7 +12,7 @@ import {
 } from '@cis-memory/core'
 import { TransportError } from './errors.ts'
 import { createNetwork } from './network.ts'
-import { parseAddress } from './peer-id.ts'
+import { parseAddress, withDevice } from './peer-id.ts'
 import { JOIN_PROTOCOL } from './protocols.ts'
 import { systemRuntime } from './system-runtime.ts'
 
@@ -81,11 +81,13 @@ export async function joinWithCode(options: JoinWithCodeOptions): Promise<Joined
 
 /** The addresses in a code that can be those of the inviter. */
 function addressesOf({ addresses, inviter }: Invitation): string[] {
-  return addresses.filter((address) => {
-    try {
-      return parseAddress(address).device === inviter
-    } catch {
-      return false
-    }
-  })
+  return addresses
+    .map((address) => withDevice(address, inviter))
+    .filter((address) => {
+      try {
+        return parseAddress(address).device === inviter
+      } catch {
+        return false
+      }
+    })
 }

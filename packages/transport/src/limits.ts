@@ -1,20 +1,7 @@
 /*
- * Every bound of the network, with its unit and its reason. The first two are part of the protocol and equal core's;
- * the others are ours to change with a release.
+ * Every bound of the network, with its unit and its reason. Those that both ends must agree on are core's.
  */
 
-/** A frame of the sync protocol: the largest entry with its proof, and room for a small one beside it. */
-export const MAX_FRAME_BYTES = 1_212_544
-/** One broadcast message. */
-export const MAX_GOSSIP_MESSAGE_BYTES: number = 256 * 1024
-
-/** Entries up to this size travel whole in a broadcast; larger ones are only announced. */
-export const MAX_GOSSIP_ENTRY_BYTES: number = 64 * 1024
-/** Paths in one request for single memories. */
-export const MAX_REQUEST_PATHS = 256
-/** Addresses in an invitation, and bytes of one. */
-export const MAX_INVITATION_ADDRESSES = 16
-export const MAX_INVITATION_ADDRESS_BYTES = 255
 /** A gap that gossip shows is filled after this pause: what is late may still come by itself. */
 export const GAP_PAUSE_MS = 1_000
 /** A broadcast waits this long for a connected member to listen, and looks this often. */

@@ -62,6 +62,16 @@ export function deviceOfAddress(address: string): DeviceId {
   return parseAddress(address).device
 }
 
+/** An address without the device at its end, for where the device is known anyway. */
+export function withoutDevice(address: string): string {
+  return address.replace(/\/p2p\/[^/]+$/, '')
+}
+
+/** An address that had its device left out, whole again. */
+export function withDevice(address: string, device: DeviceId): string {
+  return address.includes('/p2p/') ? address : `${address}/p2p/${peerOfDevice(device)}`
+}
+
 function badAddress(address: string, options?: ErrorOptions): TransportError {
   return new TransportError(
     'TRANSPORT_BAD_ADDRESS',

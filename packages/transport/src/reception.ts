@@ -7,17 +7,14 @@ import {
   INVITATION_SECRET_BYTES,
   invitationId,
   type Joiner,
+  MAX_ADDRESS_BYTES,
+  MAX_INVITATION_ADDRESSES,
   type Replica
 } from '@cis-memory/core'
 import { notRunning, TransportError } from './errors.ts'
-import {
-  DOOR_OPEN_AFTER_MS,
-  INVITATION_MS,
-  MAX_INVITATION_ADDRESS_BYTES,
-  MAX_INVITATION_ADDRESSES,
-  MAX_WAIT_MS
-} from './limits.ts'
+import { DOOR_OPEN_AFTER_MS, INVITATION_MS, MAX_WAIT_MS } from './limits.ts'
 import type { Network } from './network-types.ts'
+import { withoutDevice } from './peer-id.ts'
 import { JOIN_PROTOCOL } from './protocols.ts'
 import { resolvers, untilAborted, withDeadline } from './waiting.ts'
 
@@ -112,7 +109,9 @@ export class Reception {
     await replica.invitations.addInvitation({ id, secret, expiresAt })
     await this.#look()
     const { space, device: inviter } = replica
-    const code = encodeInvitation({ space, inviter, secret, expiresAt, addresses })
+    // The code names the inviter once; that makes it half as long.
+    const places = addresses.map(withoutDevice)
+    const code = encodeInvitation({ space, inviter, secret, expiresAt, addresses: places })
     return { code, expiresAt, joined: (options = {}) => this.#joined(id, options) }
   }
 
@@ -151,7 +150,7 @@ export class Reception {
   #addresses(): string[] {
     return this.#init.network
       .addresses()
-      .filter((address) => Buffer.byteLength(address) <= MAX_INVITATION_ADDRESS_BYTES)
+      .filter((address) => Buffer.byteLength(address) <= MAX_ADDRESS_BYTES)
       .slice(0, MAX_INVITATION_ADDRESSES)
   }
 }

@@ -1,5 +1,6 @@
 import {
   type DeviceId,
+  MAX_REQUEST_PATHS,
   type Replica,
   type SyncOptions,
   type SyncReport,
@@ -7,7 +8,7 @@ import {
   serveSession
 } from '@cis-memory/core'
 import { reconnectDelayMs } from './backoff.ts'
-import { MAX_REQUEST_PATHS, SESSION_KEPT_MS, STOP_GOODBYE_MS } from './limits.ts'
+import { SESSION_KEPT_MS, STOP_GOODBYE_MS } from './limits.ts'
 import type { Network } from './network-types.ts'
 import { SYNC_PROTOCOL } from './protocols.ts'
 import { resolvers, untilAborted } from './waiting.ts'

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { DeviceId, FrameChannel } from '@cis-memory/core'
+import { type DeviceId, type FrameChannel, MAX_FRAME_BYTES } from '@cis-memory/core'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
-import { MAX_FRAME_BYTES, MAX_STREAM_WINDOW_BYTES, READ_AHEAD_BYTES } from '../src/limits.ts'
+import { MAX_STREAM_WINDOW_BYTES, READ_AHEAD_BYTES } from '../src/limits.ts'
 import { peerOfDevice } from '../src/peer-id.ts'
 import { newKey, startNetwork, startRawNode, type TestNetwork, within } from './support/nodes.ts'
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import type { DeviceId } from '@cis-memory/core'
+import { type DeviceId, MAX_GOSSIP_MESSAGE_BYTES } from '@cis-memory/core'
 import type { Connection, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
 import type { TopicValidator } from '../src/gossip.ts'
-import { GOSSIP_CHECK_MS, MAX_GOSSIP_MESSAGE_BYTES, MAX_GOSSIP_VALIDATING } from '../src/limits.ts'
+import { GOSSIP_CHECK_MS, MAX_GOSSIP_VALIDATING } from '../src/limits.ts'
 import type { NetworkOptions } from '../src/network-types.ts'
 import { systemRuntime } from '../src/system-runtime.ts'
 import {

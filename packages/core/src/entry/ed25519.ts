@@ -44,7 +44,8 @@ export class DeviceKey {
 
   constructor(seed: Uint8Array) {
     if (seed.length !== 32) throw new TypeError('an Ed25519 seed is 32 bytes')
-    this.#seed = seed.slice()
+    // Not `slice`: that of a Buffer shares its bytes.
+    this.#seed = new Uint8Array(seed)
     this.#key = createPrivateKey({ key: Buffer.concat([PRIVATE_DER, seed]), format: 'der', type: 'pkcs8' })
     const der = createPublicKey(this.#key).export({ format: 'der', type: 'spki' })
     this.publicKey = new Uint8Array(der.subarray(PUBLIC_DER.length))
@@ -57,7 +58,7 @@ export class DeviceKey {
 
   /** A copy of the 32-byte seed, for the one layer that derives the network identity from it. */
   exportSeed(): Uint8Array {
-    return this.#seed.slice()
+    return new Uint8Array(this.#seed)
   }
 }
 

@@ -32,15 +32,17 @@ export class AgentExecutor {
   }
 
   /**
-   * Runs an agent on a context that this executor's guard has made, after asking the scope once more.
+   * Runs an agent on a context that this executor's guard has made, after asking the scope once more, and answers
+   * what the agent does. Unless the context was made with `onConflict: 'finish'`, the answer counts only when no
+   * conflict is in the scope by then.
    *
    * When `options.signal` or the context's signal aborts, the promise rejects with its reason at once. That does not
    * stop an agent which ignores the signal; but a context that has ended gives it nothing more.
    *
    * @throws {GuardError} `GUARD_UNCHECKED_CONTEXT` for whatever is not a genuine context of this guard,
-   * `GUARD_CONFLICT_PENDING` when a conflict has reached the scope since the check, `GUARD_CONTEXT_EXPIRED`,
-   * `GUARD_CONTEXT_CLOSED`, `GUARD_WRONG_AGENT` when it was made for an agent with another name. The agent was not
-   * started then.
+   * `GUARD_WRONG_AGENT` when it was made for an agent with another name, `GUARD_CONTEXT_EXPIRED`,
+   * `GUARD_CONTEXT_CLOSED`, and `GUARD_CONFLICT_PENDING` when a conflict has reached the scope since the check. Only the
+   * last two can still come after the agent was started.
    */
   async execute<Result>(
     agent: Agent<Result>,
@@ -57,7 +59,9 @@ export class AgentExecutor {
     await lifetime.checkStartable(options.signal)
     signal.throwIfAborted()
     // No await between the last check and the start: nothing can reach the scope unheard.
-    return await untilAborted(run(context, { signal }), signal)
+    const answer = await untilAborted(run(context, { signal }), signal)
+    await lifetime.checkUndisturbed(options.signal)
+    return answer
   }
 }
 

@@ -13,8 +13,9 @@ export interface LifetimeOptions {
  * How long one context is good for.
  *
  * It listens from before the snapshot is taken, so that there is no moment at which a conflict is neither in the
- * snapshot nor heard. Hearing only makes it end sooner: before an agent starts, the scope itself is asked again.
- * What has ended does not come back, even when the conflict is settled: the snapshot is from before.
+ * snapshot nor announced. Events only make it end sooner: before an agent starts and before its answer counts, the
+ * scope itself is asked again. What has ended does not come back, even when the conflict is settled: the snapshot is
+ * from before.
  */
 export class ContextLifetime {
   readonly #view: Memory
@@ -73,10 +74,15 @@ export class ContextLifetime {
   /** Asks the scope again, and throws when no agent may be started on the context. */
   async checkStartable(signal?: AbortSignal): Promise<void> {
     this.assertStartable()
-    await using snapshot = this.#view.snapshot()
-    const notifications = await notificationsIn(snapshot, signal)
-    if (notifications.length > 0) this.#reached(notifications)
+    await this.#ask(signal)
     this.assertStartable()
+  }
+
+  /** Asks the scope again, and throws when a conflict has come that ends the context, heard or not. */
+  async checkUndisturbed(signal?: AbortSignal): Promise<void> {
+    if (this.#options.onConflict === 'finish') return
+    await this.#ask(signal)
+    if (this.#conflict !== undefined) throw this.#conflict
   }
 
   async close(): Promise<void> {
@@ -86,6 +92,12 @@ export class ContextLifetime {
     this.#end.abort(this.#whyEnded())
     this.#options.onClosed(this)
     await this.#view.close()
+  }
+
+  async #ask(signal: AbortSignal | undefined): Promise<void> {
+    await using snapshot = this.#view.snapshot()
+    const notifications = await notificationsIn(snapshot, signal)
+    if (notifications.length > 0) this.#reached(notifications)
   }
 
   #reached(notifications: readonly ConflictNotification[]): void {

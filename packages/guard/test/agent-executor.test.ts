@@ -176,6 +176,24 @@ describe('execute, while the agent runs', () => {
     expect(await codeOf(() => executor.execute(run, context))).toBe('GUARD_CONFLICT_PENDING')
   })
 
+  it.each([
+    ['abort', 'GUARD_CONFLICT_PENDING'],
+    ['finish', 'answered']
+  ] as const)(
+    'asks the scope before the answer counts, in case nobody heard (%s)',
+    async (onConflict, expected) => {
+      const world = await openWorld()
+      const guard = new ConflictGuard(interfere(world.memory, { isDeaf: true }))
+      const context = await guard.checkAndCreateContext({ agent, onConflict })
+      const run = async (): Promise<string> => {
+        await world.contest('/acme/b')
+        return 'answered'
+      }
+      const outcome = new AgentExecutor(guard).execute(run, context)
+      expect(await outcome.catch((error: { code: string }) => error.code)).toBe(expected)
+    }
+  )
+
   it('drops the answer of an agent that closed its context in passing', async () => {
     const { executor, context } = await open()
     const run = (given: SafeMemoryContext): string => {

@@ -30,17 +30,18 @@ export class Account {
   }
 
   /**
-   * States something that was checked.
+   * States something that was checked. `found` is told when it does not hold.
    *
    * @throws {CliError} `CLI_DEMO_FAILED` when it does not hold
    */
-  async claim(holds: boolean, text: string): Promise<void> {
+  async claim(holds: boolean, text: string, found?: unknown): Promise<void> {
     const { output } = this.#cli
     if (output.isJson) await output.record({ step: this.#number, title: this.#title, claim: text, holds })
     if (!holds) {
+      const what = found === undefined ? '' : `. Found: ${JSON.stringify(found)}`
       throw new CliError(
         'CLI_DEMO_FAILED',
-        `step ${this.#number} (${this.#title}) does not hold: it is not true that ${text}`
+        `step ${this.#number} (${this.#title}) does not hold: it is not true that ${text}${what}`
       )
     }
     this.#claims++

@@ -165,7 +165,8 @@ async function shareDocuments(demo: Demo): Promise<number> {
   const whole = JSON.stringify(expected)
   await account.claim(
     expected.length === imported + 2 && others.every((memories) => JSON.stringify(memories) === whole),
-    `all three hold the same ${count(expected.length, 'memory', 'memories')}, word for word`
+    `all three hold the same ${count(expected.length, 'memory', 'memories')}, word for word`,
+    [expected.length, ...others.map((memories) => memories.length)]
   )
   return expected.length
 }
@@ -197,7 +198,8 @@ async function meet({ account, signal, all }: Demo): Promise<Conflict> {
   }
   await account.claim(
     found.every((conflicts) => conflicts.length === 1 && conflicts[0]?.id === conflict.id),
-    `all three name one conflict: ${conflict.id}`
+    `all three name one conflict: ${conflict.id}`,
+    found.map((conflicts) => conflicts.map(({ id, path }) => ({ id, path })))
   )
   const expected = [ON_DESKTOP, ON_TABLET].sort().join('|')
   await account.claim(
@@ -220,7 +222,8 @@ async function refuseAgents({ account, signal, all }: Demo, conflict: Conflict):
   for (const each of all) refusals.push(await runAgent(each, DOCS, signal))
   await account.claim(
     refusals.every(({ state }) => state === 'refused'),
-    `no agent runs in ${DOCS}, on any device`
+    `no agent runs in ${DOCS}, on any device`,
+    refusals.map(outcome)
   )
   const [first] = refusals
   if (first?.state === 'refused') {
@@ -236,7 +239,8 @@ async function refuseAgents({ account, signal, all }: Demo, conflict: Conflict):
   for (const each of all) others.push(await runAgent(each, NOTES, signal))
   await account.claim(
     others.every((each) => each.state === 'delivered' && each.memories > 0),
-    `agents run in another scope, ${NOTES}`
+    `agents run in another scope, ${NOTES}`,
+    others.map(outcome)
   )
 }
 
@@ -299,7 +303,8 @@ async function deliver({ account, signal, all, tablet, laptop }: Demo): Promise<
   for (const each of all) results.push(await runAgent(each, DOCS, signal))
   await account.claim(
     results.every((each) => each.state === 'delivered' && each.memories > 1),
-    `agents run in ${DOCS} again, on all three devices`
+    `agents run in ${DOCS} again, on all three devices`,
+    results.map(outcome)
   )
   const path = `${DOCS}/reviews/latest`
   const { session } = tablet
@@ -310,7 +315,8 @@ async function deliver({ account, signal, all, tablet, laptop }: Demo): Promise<
   )
   await account.claim(
     written.state === 'delivered' && written.written !== undefined,
-    'an agent on the tablet wrote its answer through its SafeMemoryContext'
+    'an agent on the tablet wrote its answer through its SafeMemoryContext',
+    outcome(written)
   )
   await syncAll(all, signal)
   let author: string | undefined
@@ -359,9 +365,9 @@ async function set({ session }: Running, path: string, value: string, signal: Ab
   await session.call('memory.set', { path, value, contentType: 'text/plain' }, { signal })
 }
 
-/** Each device syncs with all it can reach, twice: what one learns late the others get in the second round. */
+/** Each device syncs with all it can reach. The first collects what everybody has; the others get it from there. */
 async function syncAll(all: readonly Running[], signal: AbortSignal): Promise<void> {
-  for (const { session } of [...all, ...all]) {
+  for (const { session } of all) {
     for await (const event of session.stream('memory.sync', {}, { signal })) {
       if (event.type === 'failed') {
         throw new CliError('CLI_DEMO_FAILED', `a sync with ${event.peer} failed: ${event.message}`)
@@ -401,6 +407,11 @@ async function contestedDevices(all: readonly Running[], signal: AbortSignal): P
 
 async function runAgent({ session }: Running, scope: string, signal: AbortSignal): Promise<GuardResult> {
   return session.call('guard.check', { agent: 'reviewer', scope }, { signal })
+}
+
+/** What of an agent's run is worth telling when it was not as expected. */
+function outcome(result: GuardResult): unknown {
+  return result.state === 'delivered' ? { ...result, output: undefined } : result
 }
 
 /** Whatever a device will say about the scope, asked for the canary by name as well. */

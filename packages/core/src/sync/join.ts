@@ -59,7 +59,7 @@ const REFUSALS: Readonly<Record<RefusalCode, string>> = {
 }
 
 /** What both ends put into their macs. */
-interface Transcript {
+export interface JoinTranscript {
   readonly inviter: DeviceId
   readonly joiner: DeviceId
   readonly invitation: Uint8Array
@@ -95,7 +95,7 @@ export async function joinSpace(options: JoinOptions): Promise<{ readonly addres
     await line.send(ASK, JOIN_VERSIONS, id, joinerNonce)
 
     const offer = await line.receive(OFFER, JOIN_DECISION_MS)
-    const transcript: Transcript = {
+    const transcript: JoinTranscript = {
       inviter: invitation.inviter,
       joiner: self.device,
       invitation: id,
@@ -103,9 +103,9 @@ export async function joinSpace(options: JoinOptions): Promise<{ readonly addres
       joinerNonce,
       inviterNonce: offer.bytes(1, NONCE_BYTES)
     }
-    const mac = macOf(invitation.secret, 'inviter', transcript)
+    const mac = joinMac(invitation.secret, 'inviter', transcript)
     if (!isSameMac(offer.bytes(2, MAC_BYTES), mac)) throw refusal('CORE_INVITATION_INVALID')
-    await line.send(CLAIM, macOf(invitation.secret, 'joiner', transcript), self.name)
+    await line.send(CLAIM, joinMac(invitation.secret, 'joiner', transcript), self.name)
 
     const { welcome, addresses } = readWelcome(await line.receive(WELCOME, JOIN_DECISION_MS))
     checkWelcome(welcome, invitation, self.device)
@@ -146,7 +146,7 @@ export async function answerJoin(options: AnswerJoinOptions): Promise<JoinOutcom
       const invitation = await store.findInvitation(ask.bytes(2, ID_BYTES))
       checkInvitation(invitation, channel.peer, runtime.now())
       const inviterNonce = runtime.random(NONCE_BYTES)
-      const transcript: Transcript = {
+      const transcript: JoinTranscript = {
         inviter: device,
         joiner: channel.peer,
         invitation: invitation.id,
@@ -154,10 +154,10 @@ export async function answerJoin(options: AnswerJoinOptions): Promise<JoinOutcom
         joinerNonce: ask.bytes(3, NONCE_BYTES),
         inviterNonce
       }
-      await line.send(OFFER, inviterNonce, macOf(invitation.secret, 'inviter', transcript))
+      await line.send(OFFER, inviterNonce, joinMac(invitation.secret, 'inviter', transcript))
 
       const claim = await line.receive(CLAIM, SESSION_IDLE_MS)
-      const mac = macOf(invitation.secret, 'joiner', transcript)
+      const mac = joinMac(invitation.secret, 'joiner', transcript)
       if (!isSameMac(claim.bytes(1, MAC_BYTES), mac)) throw refusal('CORE_INVITATION_INVALID')
       const joiner = { device: channel.peer, name: claim.text(2, MAX_LABEL_BYTES) }
       const isWelcome = onJoiner === undefined || (await onJoiner(joiner))
@@ -228,7 +228,12 @@ function readVersions(fields: Fields): readonly number[] {
   return versions
 }
 
-function macOf(secret: Uint8Array, role: 'inviter' | 'joiner', transcript: Transcript): Uint8Array {
+/** What an end with this role has to send to be believed. */
+export function joinMac(
+  secret: Uint8Array,
+  role: 'inviter' | 'joiner',
+  transcript: JoinTranscript
+): Uint8Array {
   const fields = [
     role === 'inviter' ? 0 : 1,
     devicePublicKey(transcript.inviter),

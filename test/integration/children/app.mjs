@@ -7,6 +7,7 @@
  *
  * Values of memory are compared here and never printed.
  */
+import { randomBytes } from 'node:crypto'
 import { subscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -47,13 +48,12 @@ const actions = {
   put: async ({ domain = 'public', path, value, ...options }) =>
     (await memory[domain].put(path, value, options)).entryId,
 
-  /** Writes `count` memories of `valueBytes` each. */
+  /** Writes `count` memories of `valueBytes` random bytes each. */
   fill: async ({ prefix, count, valueBytes }) => {
     let next = 0
     const work = async () => {
       for (let i = next++; i < count; i = next++) {
-        const value = Buffer.from(`${prefix} ${i} `.repeat(valueBytes).slice(0, valueBytes))
-        await memory.public.put(`${prefix}/${i}`, new Uint8Array(value))
+        await memory.public.put(`${prefix}/${i}`, new Uint8Array(randomBytes(valueBytes)))
       }
     }
     await Promise.all(Array.from({ length: WRITES_IN_FLIGHT }, work))
@@ -142,4 +142,4 @@ async function act(id, name, argument) {
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) act(...JSON.parse(line))
+for await (const line of createInterface({ input: process.stdin })) void act(...JSON.parse(line))

@@ -1,0 +1,240 @@
+/*
+ * Two programs of which one is killed, again and again, while the other receives everything for the first time. Where
+ * is drawn from a seed, in bytes that have passed between them, so that each stage is met however fast the machine is.
+ * `CIS_SEED=… npx vitest run test/integration/crash-sync` kills at the same places again.
+ */
+import { randomInt } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Replica } from '@cis-memory/core'
+import { type KeySource, keyFile, openLevelStore } from '@cis-memory/store/level'
+import { homeAt, nodeRuntime } from 'cis-memory'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { decodeLiveRow } from '../../packages/core/src/replica/stored-entry.ts'
+import { fsck } from '../../packages/core/test/support/fsck.ts'
+import { App } from './support/app.ts'
+import { atPort, portOf, RecordingProxy } from './support/proxy.ts'
+import { Sandbox } from './support/sandbox.ts'
+
+const SEED = Number(process.env.CIS_SEED ?? randomInt(2 ** 31))
+const NEWCOMERS = ['b', 'c'] as const
+const KILLS_EACH = 4
+const ENTRIES = 2_000
+const VALUE_BYTES = 1_000
+/** Of about three million, so that four kills leave something to do. */
+const MAX_BYTES_BEFORE_KILL = 700_000
+
+/** mulberry32 by Tommy Ettinger: small, and good enough to pick places. */
+function numbersFrom(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0
+    let bits = Math.imul(state ^ (state >>> 15), 1 | state)
+    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits
+    return ((bits ^ (bits >>> 14)) >>> 0) % below
+  }
+}
+
+interface Entry {
+  readonly path: string
+  readonly entryId: string
+  readonly actor: string
+  readonly isLocal: boolean
+}
+
+interface Round {
+  readonly newcomer: string
+  readonly killed: 'sender' | 'receiver'
+  readonly afterBytes: number
+  /** What the newcomer had of others before the round and after it. */
+  readonly before: number
+  readonly after: number
+  /** Writes of the killed program that it had been told are durable, and that are gone. */
+  readonly lost: readonly string[]
+}
+
+interface LastSync {
+  readonly newcomer: string
+  /** What others had written that the newcomer did not have. */
+  readonly missing: number
+  readonly received: number
+  /** What a sync right after it received and sent. */
+  readonly again: readonly [received: number, sent: number]
+  readonly here: readonly Entry[]
+  readonly there: readonly Entry[]
+}
+
+/** How many were written elsewhere. */
+function countOfOthers(entries: readonly Entry[]): number {
+  return entries.filter(({ isLocal }) => !isLocal).length
+}
+
+describe(`a first sync whose ends are killed (CIS_SEED=${SEED})`, () => {
+  const draw = numbersFrom(SEED)
+  const rounds: Round[] = []
+  const lastSyncs: LastSync[] = []
+  /** Writes that each home has been told are durable. */
+  const acknowledged = new Map<string, string[]>()
+  let sandbox: Sandbox
+  let wire: RecordingProxy
+  let sender: App
+  let wireAddress: string
+
+  async function open(name: string): Promise<App> {
+    const app = App.start(sandbox, name)
+    await app.ask('open')
+    return app
+  }
+
+  async function openSender(): Promise<void> {
+    sender = await open('a')
+    const [address = ''] = await sender.ask<string[]>('listen')
+    wire.targetPort = portOf(address)
+    wireAddress = atPort(address, wire.port)
+  }
+
+  /** Opens a newcomer that knows its peer by the wire alone. */
+  async function openReceiver(name: string): Promise<App> {
+    await rm(join(sandbox.directory, name, 'peers.json'), { force: true })
+    const app = await open(name)
+    await app.ask('listen', { dialOnly: true })
+    return app
+  }
+
+  async function entriesOf(app: App): Promise<Entry[]> {
+    return app.ask<Entry[]>('entries')
+  }
+
+  async function killOneDuringSync(receiver: App, newcomer: string): Promise<App> {
+    const before = rounds.findLast((round) => round.newcomer === newcomer)?.after ?? 0
+    const killed = draw(2) === 0 ? 'sender' : 'receiver'
+    const afterBytes = draw(MAX_BYTES_BEFORE_KILL)
+    const [victim, survivor] = killed === 'sender' ? [sender, receiver] : [receiver, sender]
+    const writes = [sender, receiver].map((app) => app.ask('write', { prefix: `written/${app.child.pid}` }))
+    const passed = wire.after(afterBytes)
+    const syncing = receiver.ask('sync', { peer: wireAddress })
+    const over = Promise.allSettled([syncing, ...writes])
+    await Promise.race([passed, syncing])
+    await victim.crash()
+    await survivor.ask('stop')
+    await over
+    const home = killed === 'sender' ? 'a' : newcomer
+    acknowledged.set(home, [...(acknowledged.get(home) ?? []), ...victim.wrote])
+    let next = receiver
+    if (killed === 'sender') await openSender()
+    else next = await openReceiver(newcomer)
+    const here = await entriesOf(next)
+    const ofVictim = new Set((killed === 'sender' ? await entriesOf(sender) : here).map(({ path }) => path))
+    const lost = victim.wrote.filter((path) => !ofVictim.has(`/${path}`))
+    rounds.push({ newcomer, killed, afterBytes, before, after: countOfOthers(here), lost })
+    return next
+  }
+
+  async function finish(receiver: App, newcomer: string): Promise<void> {
+    const before = await entriesOf(receiver)
+    const own = new Set(before.filter(({ isLocal }) => isLocal).map(({ entryId }) => entryId))
+    const toReceive = (await entriesOf(sender)).filter(({ entryId }) => !own.has(entryId)).length
+    const { received } = await receiver.ask<{ received: number }>('sync', { peer: wireAddress })
+    const again = await receiver.ask<{ received: number; sent: number }>('sync', { peer: wireAddress })
+    lastSyncs.push({
+      newcomer,
+      missing: toReceive - countOfOthers(before),
+      received,
+      again: [again.received, again.sent],
+      here: await entriesOf(receiver),
+      there: await entriesOf(sender)
+    })
+    acknowledged.set(newcomer, [...(acknowledged.get(newcomer) ?? []), ...receiver.wrote])
+    await receiver.close()
+  }
+
+  beforeAll(async () => {
+    sandbox = await Sandbox.create()
+    wire = await RecordingProxy.to(0)
+    await openSender()
+    await sender.ask('fill', { prefix: 'a', count: ENTRIES, valueBytes: VALUE_BYTES })
+    for (const newcomer of NEWCOMERS) {
+      const joining = App.start(sandbox, newcomer)
+      await joining.ask('join', { code: await sender.ask('invite'), device: newcomer })
+      await joining.close()
+      let receiver = await openReceiver(newcomer)
+      for (let count = 0; count < KILLS_EACH; count++) {
+        receiver = await killOneDuringSync(receiver, newcomer)
+      }
+      await finish(receiver, newcomer)
+    }
+    acknowledged.set('a', [...(acknowledged.get('a') ?? []), ...sender.wrote])
+    await sender.close()
+  }, 300_000)
+
+  afterAll(async () => {
+    await wire[Symbol.asyncDispose]()
+    await sandbox[Symbol.asyncDispose]()
+  })
+
+  it('loses no write that was acknowledged by whoever was killed', () => {
+    expect(rounds.length).toBeGreaterThanOrEqual(8)
+    expect(rounds.flatMap(({ lost }) => lost)).toEqual([])
+    const paths = lastSyncs.at(-1)?.there.map(({ path }) => path)
+    const all = [...acknowledged.values()].flat()
+    expect(all.length).toBeGreaterThan(rounds.length)
+    expect(all.filter((path) => !paths?.includes(`/${path}`))).toEqual([])
+  })
+
+  it('loses nothing that had been received', () => {
+    for (const { before, after } of rounds) expect(after).toBeGreaterThanOrEqual(before)
+    const midway = rounds.filter(({ after }) => after > 0 && after < ENTRIES)
+    expect(midway.length).toBeGreaterThan(0)
+  })
+
+  it('goes on from its checkpoint: what is durable is not sent again', () => {
+    for (const { missing, received, again } of lastSyncs) {
+      expect(received).toBe(missing)
+      expect(again).toEqual([0, 0])
+    }
+  })
+
+  it('ends in the same state on both sides (P20)', () => {
+    const live = (entries: readonly Entry[]): string[] =>
+      entries.map(({ path, entryId }) => `${path} ${entryId}`).sort()
+    for (const { here, there } of lastSyncs) {
+      expect(here.length).toBeGreaterThanOrEqual(ENTRIES)
+      expect(live(here)).toEqual(live(there))
+    }
+  })
+
+  it('keeps every actor: a crash alone raises no doubt', () => {
+    for (const { here, there } of lastSyncs) {
+      for (const entries of [here, there]) {
+        const actors = entries.filter(({ isLocal }) => isLocal).map(({ actor }) => actor)
+        expect(new Set(actors).size).toBeLessThanOrEqual(1)
+      }
+    }
+  })
+
+  it('leaves stores whose rows agree, and no number used twice (P6, P14)', async () => {
+    const byDot = new Map<string, string>()
+    const complaints: string[] = []
+    for (const name of ['a', ...NEWCOMERS]) {
+      const { storeDirectory, keyFile: keyPath } = homeAt(join(sandbox.directory, name))
+      const key: KeySource = keyFile(keyPath)
+      const store = await openLevelStore({ directory: storeDirectory, key, createIfMissing: false })
+      expect(store.continuity).toBe('kept')
+      const replica = await Replica.open({ store, runtime: nodeRuntime() })
+      complaints.push(...(await fsck(replica, store)).map((complaint) => `${name}: ${complaint}`))
+      const live = { gte: Buffer.from('E'), lt: Buffer.from('F') }
+      for await (const { value } of store.partition('public').range(live)) {
+        for (const { dot, id } of decodeLiveRow(value)) {
+          const name_ = `${dot.actor} ${dot.n}`
+          const known = byDot.get(name_) ?? id
+          if (known !== id) complaints.push(`${name_} names ${known} and ${id}`)
+          byDot.set(name_, known)
+        }
+      }
+      await replica.close()
+      await store.close()
+    }
+    expect(complaints).toEqual([])
+    expect(byDot.size).toBeGreaterThanOrEqual(ENTRIES)
+  }, 60_000)
+})

@@ -130,6 +130,7 @@ describe('the handshake', () => {
     }
     const cases = [
       [mallory.replica, foreign, 'SYNC_BAD_PROOF'],
+      [mallory.replica, { ...foreign, records: await mallory.replica.credentials() }, 'SYNC_BAD_PROOF'],
       [strange(mallory, stranger), { ...foreign, actor: epoch.actor, records: [epoch] }, 'SYNC_NOT_A_MEMBER'],
       [
         strange(mallory, stranger),

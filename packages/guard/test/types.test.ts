@@ -53,7 +53,7 @@ export function bypasses(
   // @ts-expect-error
   void new guardPackage.SafeMemoryContext()
   // @ts-expect-error the constructor is private where it can be reached
-  void new (Object.getPrototypeOf(genuine).constructor as typeof SafeMemoryContext)()
+  void new (Object.getPrototypeOf(genuine).constructor as typeof SafeMemoryContext)(Symbol(), {} as never)
   void Mine
 }
 

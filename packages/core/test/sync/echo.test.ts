@@ -97,6 +97,24 @@ describe('P15: the head echo', () => {
   })
 })
 
+describe('a restored store that has become a new instance', () => {
+  it('is read from its beginning, even when it has grown past where it was', async () => {
+    const [a, b, c] = await three()
+    await a.memory.public.put('kept', 0)
+    const backup = backUp(a)
+    await a.memory.public.put('lost', 1)
+    await sync(b, a, { direction: 'pull' })
+    await sync(c, a, { direction: 'pull' })
+    const again = await restored(a, backup)
+    await sync(c, again)
+    for (let i = 0; i < 8; i++) await again.memory.public.put(`new/${i}`, i)
+    expect(again.replica.tip).toBeGreaterThan(a.replica.tip)
+    await sync(b, again, { direction: 'pull' })
+    expect(await liveIds(b)).toEqual(await liveIds(again))
+    expect(await liveIds(b)).toHaveLength(10)
+  })
+})
+
 describe('a store that was rolled back without anybody being able to prove it', () => {
   it('is read from its beginning again, since its numbers no longer mean what they did', async () => {
     const [a, b, c] = await three()

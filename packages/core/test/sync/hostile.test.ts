@@ -379,7 +379,7 @@ describe('a peer that lies', () => {
     await impostor.greet('dialer')
     await impostor.send(begin)
     await impostor.expect('since')
-    await impostor.send(page({ next: 1_000_000n }))
+    await impostor.send(page({ next: victim.replica.tip }))
     await impostor.expect('done')
     await impostor.send({ type: 'error', code: 'SYNC_REFUSED' })
     await ended

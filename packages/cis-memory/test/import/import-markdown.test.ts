@@ -5,6 +5,7 @@ import { type CisSession, importMarkdown, initHome, openSession } from '../../sr
 import { temporaryDirectory } from '../temporary.ts'
 
 interface Scene {
+  readonly home: string
   readonly session: CisSession
   readonly source: string
   write(files: Readonly<Record<string, string>>): Promise<void>
@@ -28,6 +29,7 @@ async function scene(files: Readonly<Record<string, string>>): Promise<Scene> {
   }
   await write(files)
   return {
+    home,
     session,
     source,
     write,
@@ -121,6 +123,18 @@ describe('importMarkdown', () => {
       'created b/last'
     ])
     expect(await value('a/note-599')).toBe('# Note 599\ntext 599')
+  })
+
+  it('sends no request that is too large for the socket of a holder', async () => {
+    const { home, source, write } = await scene({})
+    const names = Array.from({ length: 10 }, (_, n) => `note-${n}`)
+    await write(Object.fromEntries(names.map((name) => [`${name}.md`, 'x'.repeat(1_000_000)])))
+    await using other = await openSession({ home, scope: '/acme/web' })
+    expect(other.via).toBe('socket')
+    const created: string[] = []
+    for await (const { path, outcome } of importMarkdown(other, { source }))
+      created.push(`${outcome} ${path}`)
+    expect(created).toEqual(names.map((name) => `created ${name}`))
   })
 
   it('reads a single file whatever it is called, and says when there is none', async () => {

@@ -325,7 +325,7 @@ describe('hostile bytes on a local socket', () => {
 
 describe('closing a local socket', () => {
   it('lets what runs finish and refuses what comes later', async () => {
-    const { path, server } = await serve()
+    const { path, server } = await serve({ timer: () => () => {} })
     const client = await connect(path)
     const stream = client.stream('count', STREAM_WINDOW_ITEMS * 2)
     await stream.next()
@@ -337,6 +337,15 @@ describe('closing a local socket', () => {
     await closing
     await vi.waitFor(() => expect(client.isOpen).toBe(false))
     expect(await code(connect(path))).toBe('CIS_CONNECTION_LOST')
+  })
+
+  it('waits for nobody who has nothing under way', async () => {
+    const { path, server, witness } = await serve({ timer: () => () => {} })
+    const clients = [await connect(path), await connect(path)]
+    await clients[0]!.call('echo', null)
+    await server.close()
+    expect(witness.closed).toBe(2)
+    expect(clients.map((client) => client.isOpen)).toEqual([false, false])
   })
 
   it('ends what takes too long, and says so', async () => {

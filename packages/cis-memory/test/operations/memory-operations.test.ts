@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { type CisSession, initHome, openSession } from '../../src/index.ts'
+import { type CisSession, initHome, keyFile, type Memory, openMemory, openSession } from '../../src/index.ts'
+import { memoryCalls } from '../../src/operations/memory-operations.ts'
 import { collect } from '../devices.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
@@ -11,6 +12,36 @@ async function newSession(): Promise<CisSession> {
   onTestFinished(() => session.close())
   return session
 }
+
+describe('a write that another one overtakes', () => {
+  it.each([
+    ['memory.set', { path: 'a', value: 3 }],
+    ['memory.delete', { path: 'a' }]
+  ] as const)('makes %s stale, rather than being replaced unseen', async (name, args) => {
+    const directory = join(await temporaryDirectory(), 'memory')
+    await using memory = await openMemory({ directory, key: keyFile(join(directory, 'key')), scope: '/' })
+    await memory.public.put('a', 1)
+    const { public: real } = memory
+    const overtaken: Memory = Object.create(memory, {
+      public: {
+        value: {
+          get: async (path: string) => {
+            const read = await real.get(path)
+            await memory.within('/').public.put(path, 2, { overwrite: true })
+            return read
+          },
+          put: real.put.bind(real),
+          delete: real.delete.bind(real)
+        }
+      }
+    })
+    const call = memoryCalls({ memory: overtaken, domain: undefined })[name] as (
+      ...given: unknown[]
+    ) => Promise<unknown>
+    await expect(call(args, new AbortController().signal)).rejects.toMatchObject({ code: 'CORE_STALE_BASE' })
+    expect(await real.get('a')).toMatchObject({ value: 2 })
+  })
+})
 
 describe('operations on memory', () => {
   let session: CisSession

@@ -2,6 +2,7 @@ import { Conflicts } from './conflict/resolve.ts'
 import { type DomainHandle, resolvePrefix } from './domains/domain-handle.ts'
 import { PrivateHandle } from './domains/private-handle.ts'
 import { PublicHandle } from './domains/public-handle.ts'
+import { startsWith } from './entry/bytes.ts'
 import { isWithin, type Path, parsePath, resolvePath } from './entry/path.ts'
 import { CoreError } from './errors.ts'
 import type {
@@ -19,6 +20,7 @@ import type {
 } from './memory-types.ts'
 import type { AbortOptions } from './ports/channel.ts'
 import type { Replica } from './replica/replica.ts'
+import { tokenOfUnreadable } from './replica/view.ts'
 import { SearchIndex } from './search/search-index.ts'
 import type { Conflict, Domain, MemoryItem, Read } from './versions.ts'
 
@@ -125,7 +127,7 @@ class ScopedMemory implements Memory {
     if (options.signal?.aborted === true || ofType.has(listener)) return
     const inScope = (event: MemoryEvents[K]): void => {
       const detail: object = event.detail
-      if ('path' in detail && !isWithin(detail.path as Path, this.scope)) return
+      if ('path' in detail && !this.#isInScope(detail.path as Path)) return
       listener(event)
     }
     this.#listeners.set(type, ofType.set(listener, inScope))
@@ -158,6 +160,13 @@ class ScopedMemory implements Memory {
     } finally {
       await this.#onClose?.()
     }
+  }
+
+  /** What cannot be opened has no name, but its tokens say where it lies. */
+  #isInScope(path: Path): boolean {
+    const token = tokenOfUnreadable(path)
+    if (token === undefined) return isWithin(path, this.scope)
+    return startsWith(token, this.#replica.view('public').codec.tokens.of(this.scope))
   }
 
   #handle(domain: Domain): DomainHandle {

@@ -2,7 +2,7 @@ import { compareByTime, timestampMs } from '@cis-memory/clock'
 import type { RowReader } from '@cis-memory/store'
 import { conflictId, conflictKind } from '../conflict/detect.ts'
 import { mergeDocuments } from '../documents/merge.ts'
-import { equalBytes } from '../entry/bytes.ts'
+import { equalBytes, fromHex, toHex } from '../entry/bytes.ts'
 import type { DeviceId } from '../entry/ed25519.ts'
 import type { Path } from '../entry/path.ts'
 import { type Alternative, encodeAlternative } from '../entry/payload.ts'
@@ -175,7 +175,14 @@ function distinct(alternatives: readonly Alternative[]): [Alternative, number][]
   return kept
 }
 
+const UNREADABLE_PREFIX = '/\u0000'
+
 /** What to call a path none of whose versions can be opened: its tokens, in a form no name can have. */
 function unreadablePath(token: Uint8Array): Path {
-  return `/\u0000${Buffer.from(token).toString('hex')}` as Path
+  return `${UNREADABLE_PREFIX}${toHex(token)}` as Path
+}
+
+/** κ of a path that is called by its tokens, `undefined` for one that has a name. */
+export function tokenOfUnreadable(path: string): Uint8Array | undefined {
+  return path.startsWith(UNREADABLE_PREFIX) ? fromHex(path.slice(UNREADABLE_PREFIX.length)) : undefined
 }

@@ -176,6 +176,20 @@ describe('ingest', () => {
     expect(await a.memory.public.get('key')).toMatchObject({ value: 'readable' })
   })
 
+  it('tells the scope it lies in, and no other, of a version that nobody here can open', async () => {
+    const [a, b] = await pair()
+    const forger = new Forger(b.replica)
+    const heard: string[] = []
+    const inScope = new Promise<void>((resolve) => {
+      a.memory.addEventListener('conflict:found', () => resolve())
+    })
+    a.memory.within('elsewhere').addEventListener('conflict:found', () => heard.push('elsewhere'))
+    const lying = forger.entry('/acme/web/key', 1, { sealedPath: '/acme/web/other' })
+    await a.replica.ingest(forger.batch([lying]), SOURCE)
+    await inScope
+    expect(heard).toEqual([])
+  })
+
   it('P16: keeps both entries of a fork, keeps the proof, and tells every replica', async () => {
     const [a, b] = await pair()
     const forger = new Forger(b.replica)

@@ -1,5 +1,6 @@
 import type { ActorId } from '@cis-memory/clock'
 import type { RowReader } from '@cis-memory/store'
+import { NO_BYTES } from '../entry/bytes.ts'
 import type { Commit } from '../entry/commit.ts'
 import type { SystemRecord } from '../entry/records.ts'
 import { encodeFeedRow } from './feed-row.ts'
@@ -24,8 +25,9 @@ class FeedCursor {
     return this.lsn
   }
 
-  entryRow(entry: StoredEntry): Uint8Array {
-    return encodeFeedRow({ kind: 'entry', path: entry.header.path, id: entry.header.id, from: this.from })
+  entryRow({ header }: StoredEntry, isRevived: boolean): Uint8Array {
+    const from = isRevived ? NO_BYTES : this.from
+    return encodeFeedRow({ kind: 'entry', path: header.path, id: header.id, from })
   }
 }
 

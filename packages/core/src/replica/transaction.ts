@@ -1,12 +1,13 @@
 import { compareByTime, covers } from '@cis-memory/clock'
 import type { RowChange, RowReader } from '@cis-memory/store'
 import { conflictId, conflictKind } from '../conflict/detect.ts'
-import { toHex } from '../entry/bytes.ts'
+import { startsWith, toHex } from '../entry/bytes.ts'
 import type { Header } from '../entry/header.ts'
 import { decodeContestedRow, encodeContestedRow } from './contested-row.ts'
 import { type DomainCodec, type OpenedEntry, openEntry } from './open-entry.ts'
-import { conflictIdKey, contestedKey, feedKey, historyKey, liveKey } from './rows.ts'
+import { conflictIdKey, contestedKey, feedKey, historyKey, historyRange, liveKey } from './rows.ts'
 import {
+  decodeHistoryRow,
   decodeLiveRow,
   encodeHistoryRow,
   encodeLiveRow,
@@ -28,8 +29,11 @@ export interface ConflictChange {
 export interface FeedWriter {
   /** The next log sequence number. */
   nextLsn(): bigint
-  /** The row that tells readers of the feed where an entry is and where it came from. */
-  entryRow(entry: StoredEntry): Uint8Array
+  /**
+   * The row that tells readers of the feed where an entry is and where it came from. One that is live again is news
+   * to everybody, whoever sent it.
+   */
+  entryRow(entry: StoredEntry, isRevived: boolean): Uint8Array
 }
 
 interface PathState {
@@ -72,7 +76,8 @@ export class Transaction {
 
   /**
    * Applies an entry by the sibling rules: unless a live one covers it, it becomes live, and those it covers move to
-   * history. Nothing is ever dropped here.
+   * history. Nothing is ever dropped here. What keeps an entry in history is always something live, which peers are
+   * sent: that makes all replicas agree, whatever contexts say.
    *
    * @param opened what the entry says, when that is known already
    */
@@ -88,13 +93,14 @@ export class Transaction {
       return 'replaced'
     }
     if (wasReplaced) this.delete(atHistory)
-    const numbered = this.#number(entry)
+    const current = { ...opened, stored: this.#number(entry, false) }
     const stays = state.live.filter((other) => !covers(entry, other.stored))
-    for (const gone of state.live.filter((other) => covers(entry, other.stored))) this.#toHistory(gone.stored)
-    const current = { ...opened, stored: numbered }
+    const gone = state.live.filter((other) => covers(entry, other.stored))
+    for (const other of gone) this.#toHistory(other.stored)
     this.applied.push(current)
     state.live = [...stays, current].sort((a, b) => compareByTime(a.stored, b.stored))
     state.isChanged = true
+    if (!gone.every((other) => coversAllThat(entry, other.stored))) await this.#judgeAgain(state)
     return 'live'
   }
 
@@ -154,10 +160,43 @@ export class Transaction {
     return state
   }
 
-  #number(entry: StoredEntry): StoredEntry {
+  /**
+   * Judges a path from everything known of it, latest first. Honest contexts never need it: they hold whatever those
+   * they replace had seen.
+   */
+  async #judgeAgain(state: PathState): Promise<void> {
+    const replaced = await this.#replacedAt(state.token)
+    const known = [...state.live, ...replaced.map((entry) => openEntry(this.#codec, entry))]
+    known.sort((a, b) => compareByTime(b.stored, a.stored))
+    const live: OpenedEntry[] = []
+    for (const entry of known) {
+      if (!live.some((later) => covers(later.stored, entry.stored))) live.push(entry)
+    }
+    for (const entry of state.live) if (!live.includes(entry)) this.#toHistory(entry.stored)
+    state.live = live.reverse().map((entry) => {
+      if (state.live.includes(entry)) return entry
+      this.delete(historyKey(entry.stored.header))
+      return { ...entry, stored: this.#number(entry.stored, true) }
+    })
+  }
+
+  /** The history of a path as this transaction leaves it. */
+  async #replacedAt(token: Uint8Array): Promise<StoredEntry[]> {
+    const range = historyRange(token)
+    const rows = new Map<string, Uint8Array>()
+    for await (const row of this.#rows.range(range)) rows.set(toHex(row.key), row.value)
+    for (const [name, change] of this.#changes) {
+      if (!startsWith(change.key, range.gte)) continue
+      if (change.type === 'put') rows.set(name, change.value)
+      else rows.delete(name)
+    }
+    return [...rows.values()].map(decodeHistoryRow)
+  }
+
+  #number(entry: StoredEntry, isRevived: boolean): StoredEntry {
     if (this.#feed === undefined) return entry
     const numbered = storedEntry(entry.header, entry.cipher, entry.proofPath, this.#feed.nextLsn())
-    this.put(feedKey(numbered.lsn), this.#feed.entryRow(numbered))
+    this.put(feedKey(numbered.lsn), this.#feed.entryRow(numbered, isRevived))
     return numbered
   }
 
@@ -165,4 +204,13 @@ export class Transaction {
     if (entry.lsn > 0n) this.delete(feedKey(entry.lsn))
     this.put(historyKey(entry.header), encodeHistoryRow({ ...entry, lsn: 0n }))
   }
+}
+
+/** Whether an entry covers whatever another that it covers does. */
+function coversAllThat(later: StoredEntry, replaced: StoredEntry): boolean {
+  for (const [actor, n] of replaced.context) {
+    const seen = actor === later.dot.actor ? later.dot.n - 1 : (later.context.get(actor) ?? 0)
+    if (seen < n) return false
+  }
+  return true
 }

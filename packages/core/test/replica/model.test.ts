@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { type Step, World } from '../support/model.ts'
 
-const RUNS = 50
+const RUNS = 40
 const DAY_MS = 86_400_000
 
 const index = fc.nat({ max: 11 })
@@ -67,7 +67,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     })
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({ type: fc.constantFrom('back-up' as const, 'restore' as const), device: index })
   },
   {
@@ -94,5 +94,5 @@ describe('replicas that write, settle, lose, repeat, reorder and restore', () =>
       }),
       { numRuns: RUNS }
     )
-  })
+  }, 120_000)
 })

@@ -64,6 +64,12 @@ interface Known {
   readonly replaced: readonly string[]
 }
 
+interface Backup {
+  readonly store: MemoryStore
+  readonly offered: ReadonlySet<string>
+  readonly privateValues: ReadonlyMap<string, string>
+}
+
 interface Side {
   device: Device
   /** Every entry this replica was ever given, held ones included. */
@@ -73,7 +79,7 @@ interface Side {
   /** What its handle last read or wrote of each path. */
   seen: Map<string, readonly string[]>
   privateValues: Map<string, string>
-  backup: { store: MemoryStore; offered: Set<string>; privateValues: Map<string, string> } | undefined
+  backup: Backup
 }
 
 const START_MS = Date.UTC(2026, 0, 1)
@@ -97,7 +103,7 @@ export class World {
       received: new Map(),
       seen: new Map(),
       privateValues: new Map(),
-      backup: undefined
+      backup: backupOf(device, new Set(), new Map())
     }))
     for (const { replica } of all) this.#actors.add(replica.actor)
   }
@@ -164,12 +170,9 @@ export class World {
         return
       case 'gossip':
         return this.#gossip(side, this.#at(step.from), step.picks, step.withHeads)
-      case 'back-up': {
-        const store = (side.device.store as MemoryStore).copy()
-        const { offered, privateValues } = side
-        side.backup = { store, offered: new Set(offered), privateValues: new Map(privateValues) }
+      case 'back-up':
+        side.backup = backupOf(side.device, side.offered, side.privateValues)
         return
-      }
       case 'restore':
         return this.#restore(side)
       case 'set-clock':
@@ -323,7 +326,6 @@ export class World {
   }
 
   async #restore(side: Side): Promise<void> {
-    if (side.backup === undefined) return
     const { store, offered, privateValues } = side.backup
     const copy = store.copy({ continuity: 'copied-or-restored' })
     side.device = await openDevice(copy, side.device.runtime, SCOPE)
@@ -401,6 +403,11 @@ export class World {
   #valuesAt(side: Side, path: string): Value[] {
     return shown(this.#live(side, path).flatMap((id) => this.#known(id).values))
   }
+}
+
+function backupOf({ store }: Device, offered: Set<string>, privateValues: Map<string, string>): Backup {
+  const copy = (store as MemoryStore).copy()
+  return { store: copy, offered: new Set(offered), privateValues: new Map(privateValues) }
 }
 
 function shown(values: readonly Value[]): Value[] {

@@ -52,6 +52,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
         ? [`memory conflicts show ${currentId}`]
         : [`memory get ${argument(path, 'KEY')}`, 'memory conflicts list']
   },
+  CORE_NOT_FOUND: { next: () => ['memory list'] },
   CORE_CONFLICT_NOT_FOUND: { kept: BOTH_KEPT, next: () => ['memory conflicts list'] },
   SYNC_DISCONNECTED: { kept: RESUMES, next: () => ['memory sync'] },
   SYNC_TIMEOUT: { kept: RESUMES, next: () => ['memory sync'] },

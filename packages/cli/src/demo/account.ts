@@ -39,13 +39,17 @@ export class Account {
     if (output.isJson) await output.record({ step: this.#number, title: this.#title, claim: text, holds })
     if (!holds) {
       const what = found === undefined ? '' : `. Found: ${JSON.stringify(found)}`
-      throw new CliError(
-        'CLI_DEMO_FAILED',
-        `step ${this.#number} (${this.#title}) does not hold: it is not true that ${text}${what}`
-      )
+      throw new CliError('CLI_DEMO_FAILED', `it is not true that ${text}${what}`)
     }
     this.#claims++
     if (!output.isJson) await output.line(`   ${output.dataColors.green('✓')} ${text}`)
+  }
+
+  /** Whatever went wrong, with the step it went wrong in. */
+  failure(cause: unknown): CliError {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const step = `step ${this.#number} (${this.#title})`
+    return new CliError('CLI_DEMO_FAILED', `${step} does not hold: ${reason}`, { cause })
   }
 
   /** What a command printed, as it would be seen. */

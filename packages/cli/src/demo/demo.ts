@@ -86,6 +86,9 @@ export async function runDemo(cli: Invocation, { pause, keep }: DemoOptions): Pr
     )
     if (output.isJson) await output.record({ isDone: true, claims: account.claims, seconds })
     return EXIT.done
+  } catch (error) {
+    host.signal.throwIfAborted()
+    throw account.failure(error)
   } finally {
     await Promise.all(devices.map((device) => device.stop()))
     if (keep === true) output.talk(`Kept: ${directory}`)
@@ -191,10 +194,7 @@ async function meet({ account, signal, all }: Demo): Promise<Conflict> {
   const found = await Promise.all(all.map((each) => conflictsOf(each, signal)))
   const [conflict] = found[0] ?? []
   if (conflict === undefined) {
-    throw new CliError(
-      'CLI_DEMO_FAILED',
-      'step 4 does not hold: the devices disagree, and no conflict was found'
-    )
+    throw new CliError('CLI_DEMO_FAILED', 'the devices disagree, and no conflict was found')
   }
   await account.claim(
     found.every((conflicts) => conflicts.length === 1 && conflicts[0]?.id === conflict.id),

@@ -67,7 +67,7 @@ export interface MemoryNode extends AsyncDisposable {
 }
 
 /**
- * Starts the node of a memory, or answers the one that runs.
+ * Starts the node of a memory. A memory has one at a time.
  *
  * @throws {TransportError} `TRANSPORT_ADDRESS_IN_USE`, `TRANSPORT_CANNOT_LISTEN`, `TRANSPORT_BAD_ADDRESS`
  * @throws {CoreError} `CORE_BAD_PATH` for a shared scope that is no absolute path

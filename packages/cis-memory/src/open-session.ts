@@ -28,7 +28,8 @@ import { Session } from './session/session.ts'
  * @throws {GuardError} `GUARD_ENFORCEMENT_REQUIRED`
  */
 export async function openSession(options: SessionOptions): Promise<CisSession> {
-  const { scope = '/', domain, signal } = options
+  const { domain, signal } = options
+  const scope = (options.scope ?? '/').normalize('NFC')
   const runtime = nodeRuntime()
   const home = await checkHome(options.home)
   const connection = { scope, domain }

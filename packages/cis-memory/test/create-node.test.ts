@@ -98,6 +98,14 @@ describe('createNode', () => {
     await expect(createNode({ memory: memory.within('web') })).rejects.toThrow(TypeError)
   })
 
+  it('is the only one of its memory until it is closed', async () => {
+    const memory = await open(join(await temporaryDirectory(), 'app'), '/')
+    const first = await start(memory)
+    await expect(createNode({ memory })).rejects.toThrow(TypeError)
+    await first.close()
+    await (await createNode({ memory })).close()
+  })
+
   it('is over with its memory', async () => {
     const { app, node } = await twoPrograms('/')
     await app.close()

@@ -157,12 +157,19 @@ export class Holder implements NodeHost, AsyncDisposable {
         'the program that has the store open runs no node, so it reaches no peers. Start one in it, or end it'
       )
     }
-    return this.startNode(node ?? {})
+    this.#startingNode ??= this.#startNode(node ?? {})
+    return this.#startingNode
   }
 
-  /** Starts the node of this process. There is one at most: it is the device on the network. */
+  /**
+   * Starts the node of this process. There is one at most: it is the device on the network.
+   *
+   * @throws {TypeError} when there is one already
+   */
   startNode(options: HolderNodeOptions): Promise<Node> {
-    this.#startingNode ??= this.#startNode(options)
+    if (this.#startingNode !== undefined)
+      throw new TypeError('memory: it has a node already; close that first')
+    this.#startingNode = this.#startNode(options)
     return this.#startingNode
   }
 

@@ -215,7 +215,8 @@ export interface NodeInfo {
 }
 
 export interface PeerInfo extends PeerName {
-  readonly role: 'admin' | 'member'
+  /** `unknown`: an address was given for it, and nothing here says yet that it belongs to the space. */
+  readonly role: 'admin' | 'member' | 'unknown'
   readonly addresses: readonly string[]
   readonly isConnected: boolean
   /** Milliseconds since 1970 of the last finished sync. */

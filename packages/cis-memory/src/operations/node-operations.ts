@@ -99,6 +99,12 @@ export function nodeStreams(host: NodeHost, session: SessionMemory): Streams {
     invite: async function* ({ expiresInMs, wait = false }, signal) {
       const node = await host.node()
       signal.throwIfAborted()
+      if (node.addresses().length === 0) {
+        throw new CisError(
+          'CIS_NODE_OFF',
+          'this device listens nowhere, so nobody could use a code. Say where in its configuration: [node] listen'
+        )
+      }
       const { code, expiresAt, joined } = await node.invite(given({ expiresInMs }))
       yield { type: 'code', code, expiresAt, addresses: node.addresses() }
       if (wait) yield { type: 'joined', peer: peerName(host, await joined({ signal })) }
@@ -106,9 +112,16 @@ export function nodeStreams(host: NodeHost, session: SessionMemory): Streams {
 
     'peers.list': async function* () {
       const connected = new Set(host.runningNode?.connectedPeers())
-      for (const { device, name, isAdmin } of otherMembers(host)) {
+      const members = otherMembers(host)
+      const known = new Set(members.map(({ device }) => device))
+      const strangers = host.book
+        .devices()
+        .filter((device) => !known.has(device) && host.book.get(device).addresses.length > 0)
+      for (const { device, name, role } of [
+        ...members,
+        ...strangers.map((device) => ({ ...peerName(host, device), role: 'unknown' as const }))
+      ]) {
         const { addresses, lastSyncedAt } = host.book.get(device)
-        const role = isAdmin ? 'admin' : 'member'
         yield { device, name, role, addresses, isConnected: connected.has(device), lastSyncedAt }
       }
     }
@@ -128,14 +141,15 @@ async function* sync(
 ): AsyncGenerator<SyncEvent, void, undefined> {
   const view = scope === undefined ? memory : memory.within(scope)
   const paths = keys?.map((key) => view.within(key).scope)
-  const node = await host.node()
-  const targets = peer === undefined ? await reachable(host, node, signal) : [await findPeer(host, peer)]
-  if (targets.length === 0) {
+  const named = peer === undefined ? undefined : await findPeer(host, peer)
+  if (named === undefined && otherMembers(host).length === 0) {
     throw new CisError(
       'CIS_NO_PEER_REACHED',
-      'no peer is known yet. Invite a device with: cis invite, or name one with: cis peers add ADDRESS'
+      'this device is alone in its space. Invite another with: cis invite'
     )
   }
+  const node = await host.node()
+  const targets = named === undefined ? await reachable(host, node, signal) : [named]
   const events = new EventQueue<SyncEvent>()
   const leaving = new AbortController()
   const options = {
@@ -164,10 +178,15 @@ async function* sync(
     await all.catch(() => {})
   }
   if (counts.synced === 0) {
-    throw new CisError('CIS_NO_PEER_REACHED', 'no peer could be reached; nothing was sent or received')
+    throw new CisError(
+      'CIS_NO_PEER_REACHED',
+      'no peer could be synced with. See which are known, and where: cis peers list'
+    )
   }
   yield { type: 'done', ...counts, openConflicts: await countConflicts(memory, { signal }) }
 }
+
+const PEER_FAILURE = /^(?:SYNC|TRANSPORT)_/
 
 /** One peer of a sync: a device whose address is known, or an address to dial as it is. */
 interface Target {
@@ -191,14 +210,14 @@ async function syncWith(
       onProgress: (progress) => tell({ type: 'progress', peer, ...progress })
     })
     await host.book.add(device, await node.knownAddresses(device))
-    await host.book.synced(device, host.runtime.now())
     // What the peer is called may be news of this very sync.
     tell({ type: 'synced', peer: peerName(host, device), sent, received, conflicts, bytes, rounds })
     return true
   } catch (error) {
     options.signal?.throwIfAborted()
     const { code, message } = error as { readonly code?: unknown; readonly message: string }
-    if (typeof code !== 'string') throw error
+    // What is wrong with the peer or the way there is one peer's matter; what is wrong here is everybody's.
+    if (typeof code !== 'string' || !PEER_FAILURE.test(code)) throw error
     tell({ type: 'failed', peer: shown, code, message })
     return false
   }
@@ -267,12 +286,14 @@ function noSuchPeer(peer: string): CisError {
 }
 
 /** Every member of the space but this device. */
-function otherMembers(host: NodeHost): readonly { device: DeviceId; name: string; isAdmin: boolean }[] {
+function otherMembers(
+  host: NodeHost
+): readonly { device: DeviceId; name: string; role: 'admin' | 'member' }[] {
   const { membership, device: self } = host.replica
   return membership
     .members()
     .filter(({ device }) => device !== self)
-    .map(({ device, isAdmin }) => ({ ...peerName(host, device), isAdmin }))
+    .map(({ device, isAdmin }) => ({ ...peerName(host, device), role: isAdmin ? 'admin' : 'member' }))
 }
 
 function peerName({ replica }: NodeHost, device: DeviceId): PeerName & { readonly device: DeviceId } {

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   homeAt,
   type InviteEvent,
+  initHome,
   joinHome,
   openSession,
   type RunningNode,
@@ -119,6 +120,23 @@ describe('two devices of one space', () => {
     )
   })
 
+  it('remember an address of a device that is no member yet', async () => {
+    const [laptop] = await twoDevices()
+    const address = '/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN'
+    await laptop.session.call('peers.add', { address })
+    expect(await collect(laptop.session.stream('peers.list', {}))).toMatchObject([
+      { name: 'desktop', role: 'member' },
+      { role: 'unknown', addresses: [address], isConnected: false }
+    ])
+    expect(await laptop.session.call('peers.remove', { peer: address })).toEqual({ addresses: [address] })
+    expect(await collect(laptop.session.stream('peers.list', {}))).toHaveLength(1)
+    await expect(
+      laptop.session.call('peers.add', { address: '/ip4/192.0.2.7/tcp/4001' })
+    ).rejects.toMatchObject({
+      code: 'TRANSPORT_BAD_ADDRESS'
+    })
+  })
+
   it('forget an address when told to', async () => {
     const [, desktop] = await twoDevices()
     const { addresses } = await desktop.session.call('peers.remove', { peer: 'laptop' })
@@ -176,6 +194,13 @@ describe('an invitation', () => {
       code: 'CORE_INVITATION_USED'
     })
     expect((await joinHome({ home, code: second, listen: [] })).space.name).toBe('team')
+  })
+
+  it('is not made by a device that nobody could reach', async () => {
+    const home = join(await temporaryDirectory(), 'home')
+    await initHome({ home, listen: [] })
+    const { session } = await openDevice(home)
+    await expect(collect(session.stream('invite', {}))).rejects.toMatchObject({ code: 'CIS_NODE_OFF' })
   })
 
   it('is refused when it is none, and when the home is in use', async () => {

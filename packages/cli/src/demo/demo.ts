@@ -290,8 +290,7 @@ async function pauseUntilSettled(demo: Demo, conflict: Conflict): Promise<void> 
   await account.command(`  ${prefix} resolve ${conflict.id} local     # or remote, both, --value TEXT`)
   await account.command('')
   await account.note('The demo goes on when it is settled. Ctrl-C ends it and removes everything.')
-  const before = all.length
-  while ((await contestedDevices(all, signal)) === before) {
+  while ((await contestedDevices(all, signal)) === all.length) {
     await wait(POLL_INTERVAL_MS, undefined, { signal })
   }
   await account.command('')

@@ -43,9 +43,10 @@ describe('before the disk has a write', () => {
     device.memory.addEventListener('entry:committed', (event) => heard.push(event.detail.path))
     const token = device.replica.view('public').codec.tokens.of('/acme/web/key' as never)
     const before = await shownOf(device, token)
-    gate.close()
+    const arrived = gate.close()
     const writing = device.memory.public.put('key', 1)
     const withPrivate = device.memory.private.put('key', 2)
+    await arrived
     expect(await shownOf(device, token)).toEqual(before)
     expect(heard).toEqual([])
     gate.open()

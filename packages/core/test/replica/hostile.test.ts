@@ -109,6 +109,20 @@ it('P3: replicas that keep exchanging end up with the same versions, whatever me
             { type: 'arrive', device: 1, entry: 2 },
             { type: 'pull', device: 0, from: 1 }
           ]
+        ],
+        [
+          2,
+          // The same, but the first has never heard of b when the second brings it back.
+          [
+            { actor: 0, n: 1, ms: 2, seen: [0, 1, 0, 0] },
+            { actor: 1, n: 1, ms: 1, seen: [0, 0, 0, 0] },
+            { actor: 2, n: 1, ms: 3, seen: [1, 0, 0, 0] }
+          ],
+          [
+            { type: 'arrive', device: 1, entry: 1 },
+            { type: 'arrive', device: 1, entry: 0 },
+            { type: 'arrive', device: 0, entry: 2 }
+          ]
         ]
       ]
     }

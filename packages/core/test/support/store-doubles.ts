@@ -31,10 +31,15 @@ export function intercepted(store: MemoryStore, onWrite: OnWrite): Store {
 export class Gate {
   #open: (() => void) | undefined
   #passed: Promise<void> = Promise.resolve()
+  #arrive: (() => void) | undefined
 
-  close(): void {
+  /** @returns what resolves when something stands at the gate */
+  close(): Promise<void> {
     this.#passed = new Promise((resolve) => {
       this.#open = resolve
+    })
+    return new Promise((resolve) => {
+      this.#arrive = resolve
     })
   }
 
@@ -43,6 +48,7 @@ export class Gate {
   }
 
   pass(): Promise<void> {
+    this.#arrive?.()
     return this.#passed
   }
 }

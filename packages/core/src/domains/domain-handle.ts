@@ -39,7 +39,8 @@ export class DomainHandle implements DomainMemory {
     const alternative: Alternative = {
       ...valueToWrite(value, options.contentType),
       category: options.category,
-      tags: options.tags === undefined ? [] : [...options.tags],
+      // A set: the same tags in another order are the same tags, and no conflict.
+      tags: [...new Set(options.tags)].sort(),
       expiresAt: options.expiresAt
     }
     return this.writeOne(path, 'put', alternative, options)

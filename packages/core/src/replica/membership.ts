@@ -27,7 +27,8 @@ export class Membership {
   readonly #genesis: GenesisRecord
   readonly #records = new Map<RecordId, SystemRecord>()
   readonly #epochs = new Map<ActorId, EpochRecord>()
-  readonly #succeeded = new Set<ActorId>()
+  /** Which devices say that they have gone on from an actor: anybody may, and only its own counts. */
+  readonly #succeeded = new Map<ActorId, Set<DeviceId>>()
   readonly #forked = new Set<ActorId>()
   #members = new Map<DeviceId, Member>()
 
@@ -66,7 +67,10 @@ export class Membership {
     this.#records.set(record.id, record)
     if (record.kind === 'epoch') {
       this.#epochs.set(record.actor, record)
-      if (record.previous !== undefined) this.#succeeded.add(record.previous)
+      if (record.previous !== undefined) {
+        const sayers = this.#succeeded.get(record.previous) ?? new Set()
+        this.#succeeded.set(record.previous, sayers.add(record.device))
+      }
     }
     if (record.kind === 'fork') this.#forked.add(record.actor)
     if (record.kind === 'member' || record.kind === 'genesis') this.#members = this.#deriveMembers()
@@ -95,7 +99,8 @@ export class Membership {
 
   /** Whether a device has gone on from this actor to another. */
   hasSuccessor(actor: ActorId): boolean {
-    return this.#succeeded.has(actor)
+    const device = this.deviceOf(actor)
+    return device !== undefined && this.#succeeded.get(actor)?.has(device) === true
   }
 
   isForked(actor: ActorId): boolean {

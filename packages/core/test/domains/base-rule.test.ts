@@ -117,6 +117,12 @@ describe('put and its base', () => {
     expect(await memory.public.get('bytes')).toMatchObject({ value: Uint8Array.of(1, 2) })
   })
 
+  it('keeps tags as a set, so that their order is no difference', async () => {
+    const { memory } = await one()
+    await memory.public.put('key', 1, { tags: ['b', 'a', 'b'] })
+    expect(await memory.public.get('key')).toMatchObject({ version: { tags: ['a', 'b'] } })
+  })
+
   it('counts an expired value as absent and keeps it in the history', async () => {
     const { memory, runtime } = await one()
     await memory.public.put('key', 1, { expiresAt: runtime.nowMs + 10_000 })

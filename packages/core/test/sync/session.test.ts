@@ -5,7 +5,7 @@ import { SyncSession, serveSession } from '../../src/sync/driver.ts'
 import type { Message } from '../../src/sync/messages.ts'
 import { type Device, devices } from '../support/world.ts'
 import { Line, sync, trySync } from './line.ts'
-import { entriesOf, liveIds, token } from './state.ts'
+import { checkpointCount, entriesOf, liveIds, token } from './state.ts'
 
 /** The prefix that carries each frame over a stream: what a frame costs beside its bytes. */
 const FRAME_PREFIX_BYTES = 4
@@ -126,7 +126,8 @@ describe('a sync session', () => {
     expect(await read(b, 'a/1')).toBe('value')
     expect(await read(b, 'a/2')).toBe('absent')
     expect(await read(b, 'both')).toBe('conflict')
-    // No checkpoint has moved: what was left out comes with the next sync.
+    // What was left out comes with the next sync.
+    expect(await Promise.all([a, b].map(checkpointCount))).toEqual([0, 0])
     await sync(a, b)
     expect(await liveIds(a)).toEqual(await liveIds(b))
     expect(await liveIds(a)).toHaveLength(10)

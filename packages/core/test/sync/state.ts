@@ -28,3 +28,11 @@ export async function entriesOf(device: Device): Promise<StoredEntry[]> {
   }
   return entries
 }
+
+/** How many checkpoints of peers' feeds a device keeps. */
+export async function checkpointCount(device: Device): Promise<number> {
+  let count = 0
+  const keys = device.store.partition('public').keys({ gte: Buffer.from('C'), lt: Buffer.from('D') })
+  for await (const _key of keys) count++
+  return count
+}

@@ -22,7 +22,7 @@ describe('a write', () => {
     const [a, b] = await two()
     const deep = Array.from({ length: 14 }, (_, i) => `${i}`.padStart(255, 's')).join('/')
     const value = new Uint8Array(MAX_VALUE_BYTES).fill(7)
-    const tags = Array.from({ length: 64 }, (_, i) => `${i}`.padStart(255, 't'))
+    const tags = Array.from({ length: 64 }, (_, i) => `${i + 100}`.padStart(255, 't'))
     const labels = { tags, category: 'c'.repeat(255), contentType: 'x'.repeat(255), agent: 'a'.repeat(255) }
     await a.memory.public.put(deep, value, labels)
     await pull(b, a)

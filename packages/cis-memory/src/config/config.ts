@@ -1,4 +1,3 @@
-import { GuardError } from '@cis-memory/guard'
 import { stringify } from 'smol-toml'
 import { anything, flag, list, oneOf, optional, record, text } from '../shape.ts'
 import { lineOfKey } from './locate.ts'
@@ -81,9 +80,10 @@ const tomlSchema: TomlSchema<ConfigFile> = {
  * @throws {ConfigError} `CIS_BAD_CONFIG`, naming file, line, key and what is allowed
  * @throws {GuardError} `GUARD_ENFORCEMENT_REQUIRED` when it would turn the guard off
  */
-export function parseConfig(file: string, text: string): CisConfig {
+export async function parseConfig(file: string, text: string): Promise<CisConfig> {
   const { device, node, guard, storage } = parseToml(file, text, tomlSchema)
   if (guard !== undefined && 'enforce_check' in guard && guard.enforce_check !== true) {
+    const { GuardError } = await import('@cis-memory/guard')
     throw new GuardError(
       'GUARD_ENFORCEMENT_REQUIRED',
       `${file}:${lineOfKey(text, ['guard', 'enforce_check'])}: guard.enforce_check can only be true, so nothing was started. Set it to true or leave it out`

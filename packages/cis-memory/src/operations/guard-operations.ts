@@ -1,16 +1,12 @@
 import type { Written } from '@cis-memory/core'
-import {
-  AgentExecutor,
-  type AgentFunction,
-  ConflictGuard,
-  type ConflictPendingError
-} from '@cis-memory/guard'
+import type { AgentFunction, ConflictPendingError } from '@cis-memory/guard'
 import { given } from '../given.ts'
 import type { CallHandlers, SessionMemory } from './handlers.ts'
 
 export function guardCalls({ memory, domain }: SessionMemory): Pick<CallHandlers, 'guard.check'> {
   return {
     'guard.check': async ({ agent, scope, writeTo, ...select }, signal) => {
+      const { AgentExecutor, ConflictGuard } = await import('@cis-memory/guard')
       await using guard = new ConflictGuard(memory)
       try {
         await using context = await guard.checkAndCreateContext({

@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { defaultConfigText, parseConfig, readConfig } from '../../src/config/config.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
-function problem(text: string): unknown {
+async function problem(text: string): Promise<unknown> {
   try {
-    return parseConfig('config.toml', text)
+    return await parseConfig('config.toml', text)
   } catch (error) {
     const { code, message } = error as { code: string; message: string }
     return `${code} ${message}`
@@ -14,8 +14,8 @@ function problem(text: string): unknown {
 }
 
 describe('config.toml', () => {
-  it('is complete without a word in it', () => {
-    expect(parseConfig('config.toml', '')).toEqual({
+  it('is complete without a word in it', async () => {
+    expect(await parseConfig('config.toml', '')).toEqual({
       device: { name: undefined },
       node: { listen: [], mdns: false, bootstrap: [], share: ['/'] },
       guard: { enforceCheck: true },
@@ -23,14 +23,16 @@ describe('config.toml', () => {
     })
   })
 
-  it('means what init writes', () => {
+  it('means what init writes', async () => {
     const listen = ['/ip4/0.0.0.0/tcp/41234']
-    expect(parseConfig('config.toml', defaultConfigText({ device: 'Ann "laptop"\n', listen }))).toEqual({
-      device: { name: 'Ann "laptop"\n' },
-      node: { listen, mdns: true, bootstrap: [], share: ['/'] },
-      guard: { enforceCheck: true },
-      storage: { durability: 'disk' }
-    })
+    expect(await parseConfig('config.toml', defaultConfigText({ device: 'Ann "laptop"\n', listen }))).toEqual(
+      {
+        device: { name: 'Ann "laptop"\n' },
+        node: { listen, mdns: true, bootstrap: [], share: ['/'] },
+        guard: { enforceCheck: true },
+        storage: { durability: 'disk' }
+      }
+    )
   })
 
   it.each([
@@ -54,28 +56,28 @@ describe('config.toml', () => {
       'config.toml:1: memory is not an option. Known: device.name, node.listen, node.mdns'
     ],
     ['a = \n', 'config.toml:1: ']
-  ])('names line, key and what is allowed: %j', (text, message) => {
-    expect(problem(text)).toContain(`CIS_BAD_CONFIG ${message}`)
+  ])('names line, key and what is allowed: %j', async (text, message) => {
+    expect(await problem(text)).toContain(`CIS_BAD_CONFIG ${message}`)
   })
 
-  it('tells every problem at once, in the order of the file', () => {
+  it('tells every problem at once, in the order of the file', async () => {
     const text = '[storage]\ndurability = 1\n[node]\nshare = 2\nmdns = 3\n'
-    expect(String(problem(text)).match(/config\.toml:\d+/g)).toEqual([
+    expect(String(await problem(text)).match(/config\.toml:\d+/g)).toEqual([
       'config.toml:2',
       'config.toml:4',
       'config.toml:5'
     ])
   })
 
-  it.each(['false', '"true"', '0', '{}'])('does not start with enforce_check = %s', (value) => {
-    expect(problem(`[guard]\nenforce_check = ${value}`)).toContain(
+  it.each(['false', '"true"', '0', '{}'])('does not start with enforce_check = %s', async (value) => {
+    expect(await problem(`[guard]\nenforce_check = ${value}`)).toContain(
       'GUARD_ENFORCEMENT_REQUIRED config.toml:2: guard.enforce_check'
     )
   })
 
   it('is read from its file; without one everything is as by default', async () => {
     const file = join(await temporaryDirectory(), 'config.toml')
-    expect(await readConfig(file)).toEqual(parseConfig(file, ''))
+    expect(await readConfig(file)).toEqual(await parseConfig(file, ''))
     await writeFile(file, '[node]\nmdns = true\n')
     expect((await readConfig(file)).node.mdns).toBe(true)
     await writeFile(file, '#'.repeat(70_000))

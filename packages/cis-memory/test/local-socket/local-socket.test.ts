@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { createConnection, createServer, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { encode } from 'cborg'
+import fc from 'fast-check'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   MAX_CONCURRENT_REQUESTS,
@@ -308,6 +309,25 @@ describe('hostile bytes on a local socket', () => {
     for await (const answer of messages) answers.push(answer)
     expect(answers).toContainEqual(expect.objectContaining({ type: 'refused', code: 'CIS_SOCKET_MALFORMED' }))
     await vi.waitFor(() => expect(witness.aborted).toEqual(['wait']))
+    expect(await (await connect(path)).call('echo', 1)).toBe(1)
+  })
+
+  it('of any kind, and of nearly the right kind, leave the server as it was', async () => {
+    const { path, witness } = await serve()
+    const nonce = new Uint8Array(32)
+    const hello = frame({ v: 1, nonce, scope: '/', proof: new Uint8Array(32) })
+    const nearly = fc
+      .tuple(fc.nat(hello.length - 1), fc.uint8Array({ minLength: 1, maxLength: 8 }))
+      .map(([at, bytes]) => Buffer.concat([hello.subarray(0, at), bytes, hello.subarray(at + bytes.length)]))
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 200 }), nearly), async (bytes) => {
+        const { socket, closed } = raw(path)
+        socket.end(bytes)
+        await closed
+      }),
+      { numRuns: 200 }
+    )
+    expect(witness.opened).toEqual([])
     expect(await (await connect(path)).call('echo', 1)).toBe(1)
   })
 

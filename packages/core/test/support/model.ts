@@ -93,6 +93,8 @@ export class World {
   readonly #dots = new Map<string, string>()
   readonly #actors = new Set<string>()
   readonly #staleIds: string[] = []
+  /** Which versions each conflict id has stood for, and the other way round. */
+  readonly #conflictIds = new Map<string, string>()
   readonly #paths = new Set<string>(PATHS.map((name) => `${SCOPE}/${name}`))
   #count = 0
 
@@ -357,6 +359,7 @@ export class World {
       expect(valuesOf(read)).toEqual(this.#valuesAt(side, path))
       const isContested = new Set(live.flatMap((entry) => this.#known(entry.entryId).values)).size > 1
       expect(read.state === 'conflict').toBe(isContested)
+      if (read.state === 'conflict') this.#checkConflictId(read.conflict.id, [...read.base].sort().join())
     }
     expect(received + replica.pendingCount, 'what was given is here or waits').toBe(side.offered.size)
     for (const [path, value] of side.privateValues) {
@@ -364,6 +367,12 @@ export class World {
     }
     await collect(memory.getUnresolvedConflicts())
     expect(replica.tip, 'P30: reading writes nothing').toBe(tip)
+  }
+
+  #checkConflictId(id: string, versions: string): void {
+    expect(this.#conflictIds.get(id) ?? versions, 'one id, one set of versions').toBe(versions)
+    expect(this.#conflictIds.get(versions) ?? id, 'one set of versions, one id').toBe(id)
+    this.#conflictIds.set(id, versions).set(versions, id)
   }
 
   #checkDot(dot: string, id: string): void {

@@ -1,3 +1,4 @@
+import { toBase32 } from '../entry/base32.ts'
 import { equalBytes, fromHex } from '../entry/bytes.ts'
 import { labelledHash } from '../entry/hash.ts'
 import { type Alternative, encodeAlternative } from '../entry/payload.ts'
@@ -13,7 +14,6 @@ export interface Opened {
 }
 
 const ID_CHARACTERS = 12
-const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
 
 /**
  * What kind of conflict the live entries of a path are in, or `undefined` when they agree. Equal values agree, and
@@ -45,21 +45,5 @@ export function conflictId(path: Uint8Array, live: readonly Opened[]): string {
       Uint8Array.of(index)
     ]).flat()
   )
-  return base32(labelledHash('cis/conflict/1', path, ...versions)).slice(0, ID_CHARACTERS)
-}
-
-function base32(bytes: Uint8Array): string {
-  let text = ''
-  let bits = 0
-  let pending = 0
-  for (const byte of bytes) {
-    pending = (pending << 8) | byte
-    bits += 8
-    while (bits >= 5) {
-      bits -= 5
-      text += BASE32[(pending >> bits) & 31]
-    }
-    pending &= (1 << bits) - 1
-  }
-  return text
+  return toBase32(labelledHash('cis/conflict/1', path, ...versions)).slice(0, ID_CHARACTERS)
 }

@@ -6,13 +6,14 @@
  * expires: milliseconds since 1970. checksum: the start of SHA-256("cis/code/1" ‖ 0 ‖ CBOR); it notices typos, not
  * malice. Upper case, spaces and line breaks do not matter.
  */
+
+import { fromBase32, toBase32 } from '../entry/base32.ts'
 import { concat, equalBytes, fromHex, toHex } from '../entry/bytes.ts'
 import { decodeCbor, encodeCbor, Fields, malformed } from '../entry/cbor.ts'
 import { type DeviceId, deviceId, devicePublicKey, PUBLIC_KEY_BYTES } from '../entry/ed25519.ts'
 import { ID_BYTES, labelledHash, labelledId } from '../entry/hash.ts'
 import type { SpaceId } from '../entry/space-keys.ts'
 import { CoreError } from '../errors.ts'
-import { fromBase32, toBase32 } from './base32.ts'
 import { MAX_ADDRESS_BYTES, MAX_INVITATION_ADDRESSES, MAX_INVITATION_CHARACTERS } from './limits.ts'
 
 const PREFIX = 'cis1'

@@ -123,26 +123,26 @@ describe(`a first sync whose ends are killed (CIS_SEED=${SEED})`, () => {
     let next = receiver
     if (killed === 'sender') await openSender()
     else next = await openReceiver(newcomer)
-    const here = await entriesOf(next)
-    const ofVictim = new Set((killed === 'sender' ? await entriesOf(sender) : here).map(({ path }) => path))
-    const lost = victim.wrote.filter((path) => !ofVictim.has(`/${path}`))
-    rounds.push({ newcomer, killed, afterBytes, before, after: countOfOthers(here), lost })
+    const restarted = killed === 'sender' ? sender : next
+    const lost = await restarted.ask<string[]>('missing', { paths: victim.wrote })
+    const after = countOfOthers(await entriesOf(next))
+    rounds.push({ newcomer, killed, afterBytes, before, after, lost })
     return next
   }
 
   async function finish(receiver: App, newcomer: string): Promise<void> {
     const before = await entriesOf(receiver)
     const own = new Set(before.filter(({ isLocal }) => isLocal).map(({ entryId }) => entryId))
-    const toReceive = (await entriesOf(sender)).filter(({ entryId }) => !own.has(entryId)).length
     const { received } = await receiver.ask<{ received: number }>('sync', { peer: wireAddress })
     const again = await receiver.ask<{ received: number; sent: number }>('sync', { peer: wireAddress })
+    const [here, there] = [await entriesOf(receiver), await entriesOf(sender)]
     lastSyncs.push({
       newcomer,
-      missing: toReceive - countOfOthers(before),
+      missing: there.filter(({ entryId }) => !own.has(entryId)).length - countOfOthers(before),
       received,
       again: [again.received, again.sent],
-      here: await entriesOf(receiver),
-      there: await entriesOf(sender)
+      here,
+      there
     })
     acknowledged.set(newcomer, [...(acknowledged.get(newcomer) ?? []), ...receiver.wrote])
     await receiver.close()

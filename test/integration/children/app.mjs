@@ -92,6 +92,12 @@ const actions = {
     if ((await memory.public.get(path)).state === 'absent') await arrived
   },
 
+  /** Which of these paths hold nothing. */
+  missing: async ({ paths }) => {
+    const reads = await Promise.all(paths.map((path) => memory.public.get(path)))
+    return paths.filter((_, i) => reads[i].state === 'absent')
+  },
+
   /** Every public memory: where it is, the entry that is live there, and whether it was written here. */
   entries: async () => {
     const entries = []

@@ -1,0 +1,127 @@
+/*
+ * What the README tells a person to type in two terminals, typed: each terminal is a shell, and what the comments say of
+ * a command (what it prints, its exit code) has to be so.
+ */
+import { chmod, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Child } from './support/child.ts'
+import { CIS, Device, records } from './support/device.ts'
+import { Sandbox } from './support/sandbox.ts'
+
+const README = new URL('../../README.md', import.meta.url)
+const HOMES = ['/tmp/a', '/tmp/b'] as const
+const DONE = 'terminal-is-ready'
+
+interface Typed {
+  readonly terminal: string
+  readonly line: string
+  /** The command without its comment. */
+  readonly command: string
+  /** What the comment promises it prints. */
+  readonly prints: string | undefined
+  readonly exitCode: number
+}
+
+/** A memory as `memory list --json` prints it. */
+interface Listed {
+  readonly path: string
+  readonly value: unknown
+  readonly version: { readonly entryId: string }
+}
+
+/** The commands of the section, in order. */
+async function commandsOfReadme(): Promise<Typed[]> {
+  const text = await readFile(README, 'utf8')
+  const block = /^## In the terminal\n[^#]*?^```sh\n(.*?)^```/ms.exec(text)?.[1] ?? ''
+  let terminal = ''
+  return block.split('\n').flatMap((line) => {
+    const heading = /^# terminal (\w+)/.exec(line)?.[1]
+    if (heading !== undefined) terminal = heading
+    if (heading !== undefined || line.trim() === '') return []
+    const [, command = '', comment = ''] = /^(.*?)(?:\s+# (.*))?$/.exec(line) ?? []
+    const exitCode = Number(/^exit code (\d)/.exec(comment)?.[1] ?? 0)
+    return [{ terminal, line, command, prints: /^\d+$/.exec(comment)?.[0], exitCode }]
+  })
+}
+
+/** A shell that reads what is typed into it. */
+class Terminal {
+  readonly child: Child
+  #typed = 0
+
+  constructor(child: Child) {
+    this.child = child
+  }
+
+  /** Types one line; resolves when the shell is ready for the next. */
+  async type(line: string): Promise<{ readonly exitCode: number; readonly stdout: string }> {
+    const mark = `${DONE} ${++this.#typed}`
+    const before = this.child.stdout.length
+    this.child.write(`${line}\nprintf '\\n${mark} %s\\n' "$?"\n`)
+    const exitCode = await this.child.line((said) =>
+      said.startsWith(`${mark} `) ? Number(said.slice(mark.length)) : undefined
+    )
+    const said = this.child.stdout.subarray(before).toString()
+    return { exitCode, stdout: said.slice(0, said.indexOf(`\n${mark}`)) }
+  }
+}
+
+describe('the section of the README about the terminal', () => {
+  let sandbox: Sandbox
+  beforeEach(async () => {
+    sandbox = await Sandbox.create()
+  })
+  afterEach(async () => {
+    await sandbox[Symbol.asyncDispose]()
+  })
+
+  it('works as it stands, in two terminals with two homes, and both end with the same memory', async () => {
+    const project = await sandbox.folder('project')
+    const programs = await sandbox.folder('programs')
+    await writeFile(join(programs, 'cis'), `#!/bin/sh\nexec '${process.execPath}' '${CIS}' "$@"\n`)
+    await chmod(join(programs, 'cis'), 0o755)
+    const env = { PATH: `${programs}:${process.env.PATH}` }
+    const devices = {
+      A: await Device.empty(sandbox, 'a', project),
+      B: await Device.empty(sandbox, 'b', project)
+    }
+    const terminals = new Map<string, Terminal>()
+    for (const name of Object.keys(devices)) {
+      terminals.set(name, new Terminal(sandbox.start('bash', [], { cwd: project, env })))
+    }
+
+    const typed = await commandsOfReadme()
+    expect(typed.map(({ terminal }) => terminal)).toContain('B')
+    const seen = { CODE: '', ID: '' }
+    for (const { terminal: name, line, command, prints, exitCode } of typed) {
+      const terminal = terminals.get(name)
+      const device = devices[name as keyof typeof devices]
+      if (terminal === undefined) throw new Error(`the README has a terminal ${name}`)
+      const asTyped = HOMES.reduce((all, home, at) => {
+        return all.replace(home, Object.values(devices)[at]?.home ?? '')
+      }, line)
+      const ended = await terminal.type(
+        asTyped.replace(/\b(?:CODE|ID)\b(?=.*( #|$))/, (word) => seen[word as keyof typeof seen] || word)
+      )
+      expect({ command, exitCode: ended.exitCode, stderr: terminal.child.stderr }).toMatchObject({
+        command,
+        exitCode
+      })
+      if (prints !== undefined) expect({ command, stdout: ended.stdout }).toEqual({ command, stdout: prints })
+      // A person reads on before typing on.
+      if (command.endsWith('&')) await terminal.child.line((said) => said.startsWith('/ip4/') || undefined)
+      if (/ (?:init|join) /.test(command)) await device.stayHere()
+      seen.CODE ||= /^cis1\w+$/m.exec(ended.stdout)?.[0] ?? ''
+      if (command.endsWith('conflicts list')) seen.ID = /^\w+/.exec(ended.stdout)?.[0] ?? ''
+    }
+
+    const memories = async (device: Device): Promise<unknown[]> => {
+      const listed = await device.must(['memory', 'list', '--public', '--json'])
+      return records<Listed>(listed).map(({ path, value, version }) => [path, value, version.entryId])
+    }
+    const ofA = await memories(devices.A)
+    expect(ofA).toEqual([['/acme/web/config/timeout', '90', expect.any(String)]])
+    expect(await memories(devices.B)).toEqual(ofA)
+  }, 120_000)
+})

@@ -14,6 +14,8 @@ import {
 } from '@cis-memory/core'
 import type { Verdict } from './gossip.ts'
 
+type ActorId = Replica['actor']
+
 const NONCE_BYTES = 8
 /** What came by gossip came from nobody in particular: everybody may be sent it again. */
 const GOSSIP_SOURCE = { instance: new Uint8Array(16) }
@@ -21,11 +23,13 @@ const GOSSIP_SOURCE = { instance: new Uint8Array(16) }
 /** What a broadcast did here. */
 export interface Received {
   readonly verdict: Verdict
-  /** Whether it shows that something before it, or the whole of it, is missing here. */
-  readonly hasGap: boolean
+  /** Actors of whom it shows that something before it, or the whole of it, is missing here. */
+  readonly behind: readonly ActorId[]
   /** Whether it told of members or actors that were not known. */
   readonly hasRecords: boolean
 }
+
+const REJECTED: Received = { verdict: 'reject', behind: [], hasRecords: false }
 
 /** The messages that tell peers of a path's live versions, none of them too large to send. */
 export async function broadcastOf(replica: Replica, token: Uint8Array): Promise<Uint8Array[]> {
@@ -48,31 +52,32 @@ export async function receiveBroadcast(replica: Replica, message: Uint8Array): P
   try {
     batch = decodeBatch(message.subarray(NONCE_BYTES))
   } catch (error) {
-    if (isPeersFault(error)) return { verdict: 'reject', hasGap: false, hasRecords: false }
+    if (isPeersFault(error)) return REJECTED
     throw error
   }
   const hasRecords = batch.records.some((record) => !replica.membership.has(record.id))
-  const isBehind = await hasGap(replica, batch)
+  const behind = await actorsBehind(replica, batch)
   try {
-    const report = await replica.ingest(batch, GOSSIP_SOURCE)
-    const isJudged = report.held === 0
-    return { verdict: isJudged ? 'accept' : 'ignore', hasGap: isBehind || !isJudged, hasRecords }
+    const { held } = await replica.ingest(batch, GOSSIP_SOURCE)
+    if (held === 0) return { verdict: 'accept', behind, hasRecords }
+    const waiting = batch.entries.map(({ header }) => header.dot.actor)
+    return { verdict: 'ignore', behind: [...new Set([...behind, ...waiting])], hasRecords }
   } catch (error) {
-    if (isPeersFault(error)) return { verdict: 'reject', hasGap: false, hasRecords: false }
+    if (isPeersFault(error)) return REJECTED
     throw error
   }
 }
 
-/** Whether a commit is not the one after the latest we can prove, or came without its entries. */
-async function hasGap(replica: Replica, batch: Batch): Promise<boolean> {
+/** The actors with a commit that is not the one after the latest we can prove, or that came without its entries. */
+async function actorsBehind(replica: Replica, batch: Batch): Promise<ActorId[]> {
+  const behind = new Set<ActorId>()
   for (const { commit } of batch.commits) {
     const head = await replica.headOf(commit.actor)
     if (commit.last <= (head?.last ?? 0)) continue
-    const isNext = commit.previous === head?.id
     const here = batch.entries.filter((entry) => entry.commit.id === commit.id).length
-    if (!isNext || here < commit.size) return true
+    if (commit.previous !== head?.id || here < commit.size) behind.add(commit.actor)
   }
-  return false
+  return [...behind]
 }
 
 function toMessage(replica: Replica, batch: Batch): Uint8Array {

@@ -74,7 +74,8 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
   readonly #sessions: Sessions
   readonly #reception: Reception
   readonly #filling = new Set<DeviceId>()
-  #hasGap = false
+  /** Devices of whose writes some are known to be missing here. */
+  readonly #behind = new Set<DeviceId>()
   #stopping: Promise<void> | undefined
 
   private constructor(options: NodeOptions, network: Network, proven: Set<DeviceId>) {
@@ -182,6 +183,8 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
     }
     const device = await this.#network.dial(peer, signal === undefined ? {} : { signal })
     const report = await this.#sessions.sync(device, request)
+    const isWhole = direction !== 'push' && scope === undefined && keys === undefined
+    if (isWhole) this.#behind.delete(device)
     this.#onSynced(device, report)
     return { ...report, device }
   }
@@ -259,7 +262,7 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
 
   #announce(device: DeviceId): void {
     this.#emit('peer:connect', device)
-    if (this.#hasGap) this.#fillGap(device)
+    if (this.#behind.size > 0) this.#fillGap(device)
   }
 
   #onSynced(device: DeviceId, report: SyncReport): void {
@@ -268,25 +271,34 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
   }
 
   async #onGossip(message: Uint8Array, from: DeviceId): Promise<Verdict> {
-    const { verdict, hasGap, hasRecords } = await receiveBroadcast(this.#replica, message)
+    const { verdict, behind, hasRecords } = await receiveBroadcast(this.#replica, message)
     if (hasRecords) this.#network.refresh()
-    if (hasGap) this.#fillGap(from)
+    for (const actor of behind) {
+      const author = this.#replica.membership.deviceOf(actor) ?? from
+      this.#behind.add(author)
+      // Whoever passed the message on may lack the same as we do; its author does not.
+      this.#fillGap(this.#proven.has(author) ? author : from)
+    }
     return verdict
   }
 
-  /** Asks a peer for what its gossip shows to be missing: at most once at a time, and not without pause. */
+  /**
+   * Asks a peer for what gossip has shown to be missing: at most once at a time, and not without pause. What only its
+   * author is sure to have counts as missing until the author was asked; whoever connects meanwhile is asked too.
+   */
   #fillGap(device: DeviceId): void {
-    this.#hasGap = true
     if (this.#filling.has(device)) return
     this.#filling.add(device)
     this.#replica.runtime.timer(GAP_PAUSE_MS, () => {
-      this.#filling.delete(device)
-      if (this.#stopping !== undefined) return
-      this.#hasGap = false
-      this.syncWithNode(device, { direction: 'pull' }).catch(() => {
-        // Whoever connects next is asked instead.
-        this.#hasGap = true
-      })
+      if (this.#stopping !== undefined || this.#behind.size === 0) {
+        this.#filling.delete(device)
+        return
+      }
+      this.syncWithNode(device, { direction: 'pull' })
+        .catch(() => {
+          // Whoever connects next is asked instead.
+        })
+        .finally(() => this.#filling.delete(device))
     })
   }
 

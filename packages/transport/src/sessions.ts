@@ -157,10 +157,11 @@ export class Sessions {
   }
 
   async #open(device: DeviceId): Promise<SyncSession> {
-    const { network, replica, shared, onProven } = this.#init
+    const { network, replica, onProven } = this.#init
     const { signal } = this.#stopping
     const channel = await network.open(device, SYNC_PROTOCOL, { signal })
-    const session = await SyncSession.open({ channel, replica, runtime: replica.runtime, shared, signal })
+    // Not narrowed to what is shared: only our own owner begins a sync in it, and says how far it goes.
+    const session = await SyncSession.open({ channel, replica, runtime: replica.runtime, signal })
     onProven(device)
     return session
   }

@@ -199,6 +199,32 @@ describe('a node', () => {
     expect(await b.memory.public.get('missed/0')).toMatchObject({ value: 0 })
   })
 
+  it('asks the author of what it misses, when whoever passed the news on misses it too', async () => {
+    const a = await founder({ share: [] })
+    const b = await join((await a.node.invite()).code, 'second')
+    const c = await join((await a.node.invite()).code, 'third', { peers: b.node.addresses() })
+    for (const { node } of [b, c]) await a.node.syncWithNode(node.addresses()[0] ?? '', { direction: 'push' })
+    await a.node.stop()
+    // Now the author reaches one of them and answers nobody.
+    const quiet = await Node.start({ replica: a.replica, share: [], peers: b.node.addresses() })
+    opened.push({ ...a, node: quiet })
+    await Promise.all([connected(c, b.node.device), connected({ ...a, node: quiet }, b.node.device)])
+    await a.memory.public.put('missed', 1)
+    await a.memory.public.put('news', 2)
+    const news = received(c.memory, '/acme/news')
+    const asked = new Promise((resolve) => c.node.addEventListener('sync:done', resolve))
+    await quiet.broadcastUpdate('/acme/news')
+    await news
+    await asked
+    expect(await c.memory.public.get('missed')).toMatchObject({ state: 'absent' })
+    await quiet.stop()
+    const node = await Node.start({ replica: a.replica, listen: ['/ip4/127.0.0.1/tcp/0'] })
+    opened.push({ ...a, node })
+    const missed = received(c.memory, '/acme/missed')
+    c.node.keepConnected(node.addresses())
+    await missed
+  })
+
   it('announces what is too large to broadcast, and the others fetch it', async () => {
     const a = await founder()
     const b = await join((await a.node.invite()).code, 'second')
@@ -219,6 +245,17 @@ describe('a node', () => {
     await b.node.syncWithNode(a.node.device)
     expect(await b.memory.public.get('open/x')).toMatchObject({ state: 'value' })
     expect(await b.memory.public.get('closed/x')).toMatchObject({ state: 'absent' })
+  })
+
+  it('sends what its owner pushes, even when it answers nobody', async () => {
+    const a = await founder({ share: [] })
+    const b = await join((await a.node.invite()).code, 'second')
+    await a.memory.public.put('x', 1)
+    await a.memory.public.put('y', 2)
+    const asked = b.node.syncWithNode(a.node.device, { direction: 'pull' })
+    await expect(asked).rejects.toMatchObject({ code: 'SYNC_NOT_SHARED' })
+    expect(await a.node.syncWithNode(b.node.device, { direction: 'push' })).toMatchObject({ sent: 2 })
+    expect(await b.memory.public.get('y')).toMatchObject({ value: 2 })
   })
 
   it('syncs single memories by name', async () => {

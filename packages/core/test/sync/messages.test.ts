@@ -176,6 +176,10 @@ describe('a batch', () => {
       return codeOf(frameOf({ 0: 8, 1: batch, 2: 1, 3: false }))
     }
     expect(codeWith([first, second], ciphers)).toBe('page')
+    const alone = batchToCbor(wholeCommit([header({ n: 1 })])) as [number, Uint8Array, Uint8Array]
+    const [, lone, [entry]] = decodeCbor(alone[1]) as [unknown[], unknown[], [unknown[]]]
+    const twice = [0, encodeCbor([[], lone, [entry, entry]]), Uint8Array.of(...alone[2], ...alone[2])]
+    expect(codeOf(frameOf({ 0: 8, 1: twice, 2: 1, 3: false }))).toBe('SYNC_MALFORMED')
     const thirdOfTwo = [0, header({ n: 3 }).bytes]
     expect(codeWith([first, first], ciphers)).toBe('SYNC_MALFORMED')
     expect(codeWith([first, thirdOfTwo], ciphers)).toBe('SYNC_MALFORMED')

@@ -48,6 +48,8 @@ export class MemoryStore implements Store {
     this.#partitions = new Map(PARTITIONS.map((name) => [name, new MemoryPartition(this.#state)]))
   }
 
+  async acceptContinuity(): Promise<void> {}
+
   partition(name: PartitionName): RowStore {
     assertOpen(this.#state, 'store')
     const partition = this.#partitions.get(name)

@@ -92,6 +92,11 @@ export interface Store extends AsyncDisposable {
   /** Whether an acknowledged write is on disk (`disk`) or may still be lost with the machine (`os`). */
   readonly durability: 'disk' | 'os'
   partition(name: PartitionName): RowStore
+  /**
+   * Says that whoever writes here goes on in a way that needs no doubt any more: under new ids. Until then every
+   * opening repeats its doubt, so that a copy which was only looked into is still known as one.
+   */
+  acceptContinuity(): Promise<void>
   /** Refuses new work, waits for the writes in flight, and releases the lock. May be called twice. */
   close(): Promise<void>
 }

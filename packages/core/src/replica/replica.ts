@@ -152,6 +152,7 @@ export class Replica implements Directory, SyncReplica {
     replica = new Replica(options, parts)
     const isContinued = publicDomain.hasActor && store.continuity === 'kept' && options.epoch !== 'per-open'
     if (!isContinued) await publicDomain.startEpoch()
+    await store.acceptContinuity()
     if (held.size > 0) await replica.#ingest.retry()
     return replica
   }

@@ -2,13 +2,16 @@
  * How a store knows that it goes on where it stopped.
  *
  *   file lease    nonce (16 bytes) ‖ place (32)
- *   row           nonce (16 bytes) ‖ place (32) ‖ inode of the file (8) ‖ its ctime in ns (8) ‖ how it stands (1)
+ *   row           nonce (16 bytes) ‖ place (32) ‖ inode of the file (8) ‖ its ctime in ns (8) ‖ how it stands (1) ‖ doubt (1)
  *   place         HMAC-SHA256(lease key, nonce ‖ device ‖ inode of the directory ‖ inode of rows/ ‖ machine id)
  *
  * Both are rewritten at every opening, before a caller gets the store, and at closing: first the file, then the row.
  * A copied directory is at another place; one restored where it was has a lease file with a new ctime, which no
  * tool can set back; one of the two parts restored alone carries an old nonce. A crash between file and row
  * looks like a copy, which is the safe mistake: it costs a new actor, the other one costs acknowledged writes.
+ *
+ * A doubt stays in the row until whoever writes here has drawn its consequence, however often the store is opened
+ * before that: a copy that was only looked into is still a copy.
  *
  * What one machine cannot see: a clone or a rollback of the whole disk below the file system; and, after a crash,
  * rows alone restored into the directory they were in, from a backup made since the last opening.
@@ -28,6 +31,9 @@ const FILE_BYTES = NONCE_BYTES + PLACE_BYTES
 export type LeaseState = 'stopped' | 'open-disk' | 'open-os'
 const STATES: readonly LeaseState[] = ['stopped', 'open-disk', 'open-os']
 
+/** Doubts that outlive an opening. A store that was never written to needs none. */
+const DOUBTS: readonly Continuity[] = ['kept', 'copied-or-restored', 'unclean-stop']
+
 /** What the last lease says about the store that is being opened. `row` is `undefined` when it cannot be read. */
 export async function judgeLease(
   directory: string,
@@ -37,10 +43,12 @@ export async function judgeLease(
   const file = await readIfPresent(join(directory, LEASE_FILE))
   if (file === undefined || row === undefined) return 'copied-or-restored'
   const nonce = row.subarray(0, NONCE_BYTES)
-  const stateByte = row.at(-1)
+  const [stateByte, doubtByte = 0] = row.subarray(-2)
   const here = await leaseBytes(directory, leaseKey, nonce)
-  const expected = Buffer.concat([here, await fileStamp(directory), row.subarray(-1)])
+  const expected = Buffer.concat([here, await fileStamp(directory), row.subarray(-2)])
   if (!expected.equals(row) || !here.equals(file)) return 'copied-or-restored'
+  const doubt = DOUBTS[doubtByte] ?? 'copied-or-restored'
+  if (doubt !== 'kept') return doubt
   // Without a crash a store is stopped; in durability `disk` a crash loses nothing that was acknowledged.
   return stateByte === STATES.indexOf('open-os') ? 'unclean-stop' : 'kept'
 }
@@ -49,11 +57,13 @@ export async function judgeLease(
 export async function renewLease(
   directory: string,
   leaseKey: Uint8Array,
-  state: LeaseState
+  state: LeaseState,
+  doubt: Continuity
 ): Promise<Uint8Array> {
   const bytes = await leaseBytes(directory, leaseKey, randomBytes(NONCE_BYTES))
   await replaceFile(join(directory, LEASE_FILE), bytes)
-  return Buffer.concat([bytes, await fileStamp(directory), Uint8Array.of(STATES.indexOf(state))])
+  const standing = Uint8Array.of(STATES.indexOf(state), Math.max(DOUBTS.indexOf(doubt), 0))
+  return Buffer.concat([bytes, await fileStamp(directory), standing])
 }
 
 async function leaseBytes(directory: string, leaseKey: Uint8Array, nonce: Uint8Array): Promise<Buffer> {

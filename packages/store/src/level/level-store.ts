@@ -38,7 +38,7 @@ import {
 import { readHeader, type StoreHeader, unwrapDataKey, wrapDataKey, writeHeader } from './header.ts'
 import { readHolder, writeHolder } from './holder.ts'
 import type { KeySource } from './keystore.ts'
-import { judgeLease, renewLease } from './lease.ts'
+import { judgeLease, type LeaseState, renewLease } from './lease.ts'
 import { LevelReader, LevelSnapshot, type RowSource } from './level-reader.ts'
 import { META_PARTITION, partitionByte, prefixed, RowSealer } from './row-sealer.ts'
 import { SealedLevel } from './sealed-level.ts'
@@ -242,10 +242,19 @@ async function discardUnfinished(level: SealedLevel): Promise<void> {
 
 /** Makes the store ours: nobody gets it before the new lease is durable. */
 async function take(parts: Parts, level: SealedLevel, continuity: Continuity): Promise<Store> {
-  const row = await renewLease(parts.directory, parts.leaseKey, `open-${parts.durability}`)
-  await level.batch([{ type: 'put', key: parts.leaseRow, value: row }], { sync: true } as object)
+  await writeLease(parts, level, `open-${parts.durability}`, continuity)
   await writeHolder(parts.directory, parts.socketPath)
   return new LevelStore(parts, level, continuity)
+}
+
+async function writeLease(
+  { directory, leaseKey, leaseRow }: Parts,
+  level: SealedLevel,
+  state: LeaseState,
+  doubt: Continuity
+): Promise<void> {
+  const row = await renewLease(directory, leaseKey, state, doubt)
+  await level.batch([{ type: 'put', key: leaseRow, value: row }], { sync: true } as object)
 }
 
 class LevelStore implements Store {
@@ -257,11 +266,14 @@ class LevelStore implements Store {
   readonly #queue: WriteQueue
   /** Whether a batch was written since the disk last had everything. */
   #isBehind = false
+  /** What the next opening is to be told unless this store's writer accepts it first. */
+  #doubt: Continuity
   #closing: Promise<void> | undefined
 
   constructor(parts: Parts, level: SealedLevel, continuity: Continuity) {
     this.id = parts.id
     this.continuity = continuity
+    this.#doubt = continuity
     this.durability = parts.durability
     this.#parts = parts
     this.#level = level
@@ -273,6 +285,13 @@ class LevelStore implements Store {
     this.#assertOpen()
     const write: PartitionWriter = (operations, sync) => this.#write(operations, sync)
     return new LevelPartition({ level: this.#level, assertOpen: () => this.#assertOpen() }, byte, write)
+  }
+
+  async acceptContinuity(): Promise<void> {
+    this.#assertOpen()
+    if (this.#doubt === 'kept') return
+    await writeLease(this.#parts, this.#level, `open-${this.durability}`, 'kept')
+    this.#doubt = 'kept'
   }
 
   close(): Promise<void> {
@@ -317,11 +336,10 @@ class LevelStore implements Store {
   async #close(): Promise<void> {
     await this.#queue.drained()
     const level = this.#level
-    const { directory, leaseKey, leaseRow, sealingKey } = this.#parts
+    const { directory, leaseKey, sealingKey } = this.#parts
     try {
       if (this.#isBehind) await this.#catchUp()
-      const row = await renewLease(directory, leaseKey, 'stopped')
-      await level.batch([{ type: 'put', key: leaseRow, value: row }], { sync: true } as object)
+      await writeLease(this.#parts, level, 'stopped', this.#doubt)
       await rm(join(directory, HOLDER_FILE), { force: true })
     } catch {
       // A full or vanished disk. The next opening then doubts its continuity, which is the safe answer.

@@ -38,7 +38,7 @@ describe('a store goes on where it stopped', () => {
 })
 
 describe('a store doubts that it goes on where it stopped', () => {
-  it('in a copy of its directory, until that has been opened', async () => {
+  it('in a copy of its directory, until its writer has accepted that, however often it is opened', async () => {
     const place = await newPlace()
     await storeWith(place, put('a', '1'))
     const directory = join(place.root, 'copy')
@@ -47,6 +47,11 @@ describe('a store doubts that it goes on where it stopped', () => {
     assert.equal(store.continuity, 'copied-or-restored')
     assert.equal(await textAt(store, 'a'), '1')
     await store.close()
+    await killWhileOpen({ ...place, directory }, 'disk')
+    const again = await openAt({ ...place, directory })
+    assert.equal(again.continuity, 'copied-or-restored')
+    await again.acceptContinuity()
+    await again.close()
     assert.equal(await continuityOf({ ...place, directory }), 'kept')
   })
 
@@ -153,6 +158,10 @@ describe('a store doubts that it goes on where it stopped', () => {
       const place = await newPlace()
       await killWhileOpen(place, 'os')
       assert.equal(await continuityOf(place, durability), 'unclean-stop')
+      const store = await openAt(place, { durability })
+      assert.equal(store.continuity, 'unclean-stop')
+      await store.acceptContinuity()
+      await store.close()
       assert.equal(await continuityOf(place, durability), 'kept')
     }
   )

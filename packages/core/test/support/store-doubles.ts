@@ -22,6 +22,7 @@ export function intercepted(store: MemoryStore, onWrite: OnWrite): Store {
     continuity: store.continuity,
     durability: store.durability,
     partition,
+    acceptContinuity: () => store.acceptContinuity(),
     close: () => store.close(),
     [Symbol.asyncDispose]: () => store.close()
   }

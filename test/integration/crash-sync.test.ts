@@ -80,23 +80,20 @@ describe(`a first sync whose ends are killed (CIS_SEED=${SEED})`, () => {
   let sender: App
   let wireAddress: string
 
-  async function open(name: string): Promise<App> {
-    const app = App.start(sandbox, name)
-    await app.ask('open')
-    return app
-  }
-
   async function openSender(): Promise<void> {
-    sender = await open('a')
+    sender = App.start(sandbox, 'a')
+    await sender.ask('open')
     const [address = ''] = await sender.ask<string[]>('listen')
     wire.targetPort = portOf(address)
     wireAddress = atPort(address, wire.port)
   }
 
-  /** Opens a newcomer that knows its peer by the wire alone. */
-  async function openReceiver(name: string): Promise<App> {
-    await rm(join(sandbox.directory, name, 'peers.json'), { force: true })
-    const app = await open(name)
+  /** Opens a newcomer, with an invitation the first time. It knows its peer by the wire alone. */
+  async function openReceiver(name: string, code?: string): Promise<App> {
+    const app = App.start(sandbox, name)
+    if (code !== undefined) await app.ask('join', { code, device: name })
+    await rm(join(app.home, 'peers.json'), { force: true })
+    await app.ask('open')
     await app.ask('listen', { dialOnly: true })
     return app
   }
@@ -154,10 +151,7 @@ describe(`a first sync whose ends are killed (CIS_SEED=${SEED})`, () => {
     await openSender()
     await sender.ask('fill', { prefix: 'a', count: ENTRIES, valueBytes: VALUE_BYTES })
     for (const newcomer of NEWCOMERS) {
-      const joining = App.start(sandbox, newcomer)
-      await joining.ask('join', { code: await sender.ask('invite'), device: newcomer })
-      await joining.close()
-      let receiver = await openReceiver(newcomer)
+      let receiver = await openReceiver(newcomer, await sender.ask<string>('invite'))
       for (let count = 0; count < KILLS_EACH; count++) {
         receiver = await killOneDuringSync(receiver, newcomer)
       }

@@ -76,6 +76,28 @@ describe('a sync session', () => {
     })
   })
 
+  it('P3: converges when everybody writes and syncs with everybody at the same time', async () => {
+    const all = await devices(4)
+    const pairs = all.flatMap((a) => all.filter((b) => b !== a).map((b) => [a, b] as const))
+    const writing = all.map(async ({ memory, replica }) => {
+      for (let i = 0; i < 10; i++) {
+        await memory.public.put(`own/${replica.device}/${i}`, i)
+        await memory.public.put(`shared/${i % 3}`, replica.device, { overwrite: true }).catch(() => {})
+      }
+    })
+    const syncing = pairs.map(async ([a, b]) => {
+      for (let i = 0; i < 4; i++) await sync(a, b)
+    })
+    await Promise.all([...writing, ...syncing])
+    // Chains of three lead from everybody to everybody.
+    for (let round = 0; round < 3; round++) {
+      for (const [index, device] of all.entries()) await sync(device, all[(index + 1) % all.length] as Device)
+    }
+    const [first, ...others] = await Promise.all(all.map((device) => liveIds(device)))
+    expect(first?.length).toBeGreaterThan(40)
+    for (const other of others) expect(other).toEqual(first)
+  })
+
   it('counts what went each way and what became contested, at both ends', async () => {
     const [a, b] = await pair()
     await a.memory.public.put('x', 'a')

@@ -29,6 +29,7 @@ for (let round = 0; round < ROUNDS; round++) {
   )
   if (report.received < ENTRIES) throw new Error(`only ${report.received} entries came`)
   figures.bytes.push(report.bytes / ENTRIES)
+  await peer.syncWithNode(node.device)
   figures.idle.push((await peer.syncWithNode(node.device)).bytes)
   for (let i = 0; i < 100; i++) await first.memory.public.put(`late/${round}/${i}`, value(i))
   figures.delta.push((await peer.syncWithNode(node.device)).bytes / 100)

@@ -119,13 +119,23 @@ export function isSignedBy(commit: Commit, device: DeviceId): boolean {
 }
 
 /** Whether a header has its place in a commit. The commit's signature is checked apart, once for all entries. */
-export function provesHeader(proof: Proof, header: Header): boolean {
-  const { commit, path } = proof
+export function provesHeader({ commit, path }: Proof, header: Header): boolean {
+  if (!mayHold(commit, header)) return false
   const index = header.dot.n - commit.first
-  if (commit.space !== header.space || commit.actor !== header.dot.actor) return false
-  if (index < 0 || index >= commit.size || header.hlc > commit.hlc) return false
   const root = merkleRootFromPath(merkleLeaf(header.digest), index, commit.size, path)
   return root !== undefined && equalBytes(root, commit.root)
+}
+
+/** The same by all leaves of the commit's tree, of which the caller has checked that they lead to its root. */
+export function isAmongLeaves(leaves: readonly Uint8Array[], commit: Commit, header: Header): boolean {
+  const leaf = leaves[header.dot.n - commit.first]
+  return mayHold(commit, header) && leaf !== undefined && equalBytes(leaf, merkleLeaf(header.digest))
+}
+
+function mayHold(commit: Commit, header: Header): boolean {
+  const isSameWriter = commit.space === header.space && commit.actor === header.dot.actor
+  const isInRange = commit.first <= header.dot.n && header.dot.n <= commit.last
+  return isSameWriter && isInRange && header.hlc <= commit.hlc
 }
 
 /** Whether two commits of one actor disagree about a number: evidence that it has forked. */

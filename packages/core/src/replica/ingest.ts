@@ -1,7 +1,7 @@
 import { timestampMs } from '@cis-memory/clock'
 import { equalBytes } from '../entry/bytes.ts'
 import { encodeCbor } from '../entry/cbor.ts'
-import { type Commit, type CommitId, isSignedBy, provesHeader } from '../entry/commit.ts'
+import { type Commit, type CommitId, isAmongLeaves, isSignedBy, provesHeader } from '../entry/commit.ts'
 import { sha256 } from '../entry/hash.ts'
 import type { Header } from '../entry/header.ts'
 import { merklePath, merkleRoot } from '../entry/merkle.ts'
@@ -222,8 +222,10 @@ function checkEvidence(batch: Batch): void {
   const leavesOf = leavesByCommit(batch)
   for (const { header, cipher, commit, path } of batch.entries) {
     if (!leavesOf.has(commit.id)) throw badProof('an entry came without its commit')
-    const place = path ?? pathAmong(leavesOf.get(commit.id), header, commit)
-    if (!provesHeader({ commit, path: place }, header)) throw badProof('an entry has no place in its commit')
+    const leaves = leavesOf.get(commit.id) ?? []
+    const isProven =
+      path === undefined ? isAmongLeaves(leaves, commit, header) : provesHeader({ commit, path }, header)
+    if (!isProven) throw badProof('an entry has no place in its commit')
     if (cipher.length !== header.cipherLength || !equalBytes(sha256(cipher), header.cipherHash)) {
       throw badProof('a payload is not the one its header names')
     }

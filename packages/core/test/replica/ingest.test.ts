@@ -2,6 +2,7 @@ import { type ActorId, timestampFromMs } from '@cis-memory/clock'
 import { MemoryStore } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
 import { DeviceKey } from '../../src/entry/ed25519.ts'
+import { merkleLeaf } from '../../src/entry/merkle.ts'
 import type { Batch } from '../../src/sync/batch.ts'
 import { Forger } from '../support/forge.ts'
 import { collect, type Device, devices, openDevice, pull, syncAll } from '../support/world.ts'
@@ -22,6 +23,8 @@ describe('ingest', () => {
     const flipped = first.cipher.slice()
     flipped[30] = (flipped[30] as number) ^ 1
     const { commit } = first
+    const leaves = entries.map(({ header }) => merkleLeaf(header.digest))
+    const other = forger.entry('/acme/web/z', 1)
     const signature = commit.signature.slice()
     signature[5] = (signature[5] as number) ^ 1
     const bad: Batch[] = [
@@ -40,6 +43,7 @@ describe('ingest', () => {
         ]
       },
       { ...good, commits: [{ commit, leaves: [new Uint8Array(16)] }] },
+      { ...good, commits: [{ commit, leaves }], entries: [{ ...other, commit, path: undefined }] },
       { ...good, records: [{ ...forger.epoch, signature: new Uint8Array(64) }] }
     ]
     const tip = a.replica.tip

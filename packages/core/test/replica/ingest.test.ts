@@ -24,7 +24,7 @@ describe('ingest', () => {
     flipped[30] = (flipped[30] as number) ^ 1
     const { commit } = first
     const leaves = entries.map(({ header }) => merkleLeaf(header.digest))
-    const other = forger.entry('/acme/web/z', 1)
+    const other = forger.entry('/acme/web/z', 1, { hlc: first.header.hlc })
     const signature = commit.signature.slice()
     signature[5] = (signature[5] as number) ^ 1
     const bad: Batch[] = [

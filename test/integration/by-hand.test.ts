@@ -69,10 +69,13 @@ class Terminal {
 
 describe('the section of the README about the terminal', () => {
   let sandbox: Sandbox
+  /** The process that was sent to the background; it would outlive its shell. */
+  let background: number | undefined
   beforeEach(async () => {
     sandbox = await Sandbox.create()
   })
   afterEach(async () => {
+    if (background !== undefined) await sandbox.start('kill', ['-KILL', String(background)]).ended
     await sandbox[Symbol.asyncDispose]()
   })
 
@@ -109,8 +112,15 @@ describe('the section of the README about the terminal', () => {
         exitCode
       })
       if (prints !== undefined) expect({ command, stdout: ended.stdout }).toEqual({ command, stdout: prints })
-      // A person reads on before typing on.
-      if (command.endsWith('&')) await terminal.child.line((said) => said.startsWith('/ip4/') || undefined)
+      if (command.endsWith('&')) {
+        background = Number((await terminal.type('echo $!')).stdout)
+        // A person reads on before typing on.
+        await terminal.child.line((said) => said.startsWith('/ip4/') || undefined)
+      }
+      if (command.startsWith('kill ')) {
+        expect(await terminal.type('wait $!')).toMatchObject({ exitCode: 0 })
+        background = undefined
+      }
       if (/ (?:init|join) /.test(command)) await device.stayHere()
       seen.CODE ||= /^cis1\w+$/m.exec(ended.stdout)?.[0] ?? ''
       if (command.endsWith('conflicts list')) seen.ID = /^\w+/.exec(ended.stdout)?.[0] ?? ''

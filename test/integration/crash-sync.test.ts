@@ -162,8 +162,8 @@ describe(`a first sync whose ends are killed (CIS_SEED=${SEED})`, () => {
   }, 300_000)
 
   afterAll(async () => {
-    await wire[Symbol.asyncDispose]()
     await sandbox[Symbol.asyncDispose]()
+    await wire[Symbol.asyncDispose]()
   })
 
   it('loses no write that was acknowledged by whoever was killed', () => {

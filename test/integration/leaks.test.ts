@@ -159,8 +159,8 @@ describe('two programs of one space, overheard', () => {
   }, 120_000)
 
   afterAll(async () => {
-    await wire?.[Symbol.asyncDispose]()
     await sandbox[Symbol.asyncDispose]()
+    await wire[Symbol.asyncDispose]()
   })
 
   it('spoke over the wire that was listened to, and over no other', () => {

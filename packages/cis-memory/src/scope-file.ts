@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { stringify } from 'smol-toml'
-import { parseToml, readSmallFile, type TomlSchema } from './config/toml-file.ts'
+import * as v from 'valibot'
+import { parseToml, readSmallFile } from './config/toml-file.ts'
 import { CisError, ConfigError } from './errors.ts'
-import { record, text } from './shape.ts'
 
 /** Which scope a directory belongs to, and the file that says so. */
 export interface FoundScope {
@@ -12,15 +12,11 @@ export interface FoundScope {
 }
 
 const SCOPE_FILE = '.cis.toml'
-const MUST_BE = 'an absolute path such as "/acme/web"'
+const MUST_BE = 'must be an absolute path such as "/acme/web"'
 /** Segments without `.` and `..`; core, which knows all rules of a name, has the last word. */
 const ABSOLUTE = /^\/(?:(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)*)?$/u
 
-const tomlSchema: TomlSchema<{ scope: string }> = {
-  code: 'CIS_BAD_SCOPE_FILE',
-  shape: record({ scope: text(ABSOLUTE, MUST_BE) }),
-  keys: ['scope']
-}
+const scopeFile = v.strictObject({ scope: v.pipe(v.string(MUST_BE), v.regex(ABSOLUTE, MUST_BE)) })
 
 /**
  * The scope of a directory: what the nearest `.cis.toml` says, from there upwards. Nothing is guessed from the names
@@ -44,7 +40,7 @@ export async function findScope(directory: string): Promise<FoundScope> {
 
 /** Reads the text of a `.cis.toml`. @throws {ConfigError} `CIS_BAD_SCOPE_FILE` */
 export function parseScopeFile(file: string, text: string): string {
-  return parseToml(file, text, tomlSchema).scope
+  return parseToml('CIS_BAD_SCOPE_FILE', scopeFile, file, text).scope
 }
 
 /**

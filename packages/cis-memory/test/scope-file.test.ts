@@ -35,8 +35,8 @@ describe('the scope of a directory', () => {
     ['scope = "/acme//web"', ':1: scope must be an absolute path'],
     ['scope = "/acme/../web"', ':1: scope must be an absolute path'],
     ['scope = "/acme/"', ':1: scope must be an absolute path'],
-    ['', ':1: scope must be an absolute path'],
-    ['scope = "/acme"\nspace = "x"', ':2: space is not an option. Known: scope'],
+    ['', ':1: scope is missing: it must be an absolute path such as "/acme/web"'],
+    ['scope = "/acme"\nspace = "x"', ':2: space is not known. Known: scope'],
     ['scope', ':1: ']
   ])('is refused when the file says %j, rather than looked for further up', async (text, message) => {
     const root = await project({ '.cis.toml': 'scope = "/acme"', 'a/.cis.toml': text })

@@ -1,7 +1,8 @@
 import { stringify } from 'smol-toml'
-import { anything, flag, list, oneOf, optional, record, text } from '../shape.ts'
+import * as v from 'valibot'
+import { text } from '../validation.ts'
 import { lineOfKey } from './locate.ts'
-import { parseToml, readSmallFile, type TomlSchema } from './toml-file.ts'
+import { parseToml, readSmallFile } from './toml-file.ts'
 
 /** What `config.toml` says, with defaults filled in. Keys are snake_case there and camelCase here. */
 export interface CisConfig {
@@ -26,53 +27,30 @@ export interface CisConfig {
   }
 }
 
-const ADDRESS = /^\/(?:ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d+(?:\/.*)?$/u
-const addresses = optional(list(text(ADDRESS), 'a list of addresses such as ["/ip4/0.0.0.0/tcp/41234"]'))
-const SECTION = 'a section'
+const address = v.pipe(
+  v.string(),
+  v.regex(
+    /^\/(?:ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d+(?:\/.*)?$/u,
+    'must be an address such as "/ip4/0.0.0.0/tcp/41234"'
+  )
+)
+const addresses = v.array(address, 'must be a list of addresses such as ["/ip4/0.0.0.0/tcp/41234"]')
+const scope = v.pipe(v.string(), v.regex(/^\//u, 'must be a scope such as "/acme/web"'))
 
 /** The file as it stands. */
-interface ConfigFile {
-  readonly device?: { readonly name?: string | undefined } | undefined
-  readonly node?:
-    | {
-        readonly listen?: readonly string[] | undefined
-        readonly mdns?: boolean | undefined
-        readonly bootstrap?: readonly string[] | undefined
-        readonly share?: readonly string[] | undefined
-      }
-    | undefined
-  readonly guard?: { readonly enforce_check?: unknown } | undefined
-  readonly storage?: { readonly durability?: 'disk' | 'os' | undefined } | undefined
-}
-
-const tomlSchema: TomlSchema<ConfigFile> = {
-  code: 'CIS_BAD_CONFIG',
-  shape: record<ConfigFile>({
-    device: optional(record({ name: optional(text()) }, SECTION)),
-    node: optional(
-      record(
-        {
-          listen: addresses,
-          mdns: optional(flag),
-          bootstrap: addresses,
-          share: optional(list(text(/^\//u), 'a list of scopes such as ["/acme/web"]'))
-        },
-        SECTION
-      )
-    ),
-    guard: optional(record({ enforce_check: anything }, SECTION)),
-    storage: optional(record({ durability: optional(oneOf('disk', 'os')) }, SECTION))
-  }),
-  keys: [
-    'device.name',
-    'node.listen',
-    'node.mdns',
-    'node.bootstrap',
-    'node.share',
-    'guard.enforce_check',
-    'storage.durability'
-  ]
-}
+const configFile = v.strictObject({
+  device: v.optional(v.strictObject({ name: v.optional(text) })),
+  node: v.optional(
+    v.strictObject({
+      listen: v.optional(addresses),
+      mdns: v.optional(v.boolean()),
+      bootstrap: v.optional(addresses),
+      share: v.optional(v.array(scope, 'must be a list of scopes such as ["/acme/web"]'))
+    })
+  ),
+  guard: v.optional(v.strictObject({ enforce_check: v.optional(v.unknown()) })),
+  storage: v.optional(v.strictObject({ durability: v.optional(v.picklist(['disk', 'os'])) }))
+})
 
 /**
  * Reads the text of a `config.toml`.
@@ -81,7 +59,7 @@ const tomlSchema: TomlSchema<ConfigFile> = {
  * @throws {GuardError} `GUARD_ENFORCEMENT_REQUIRED` when it would turn the guard off
  */
 export async function parseConfig(file: string, text: string): Promise<CisConfig> {
-  const { device, node, guard, storage } = parseToml(file, text, tomlSchema)
+  const { device, node, guard, storage } = parseToml('CIS_BAD_CONFIG', configFile, file, text)
   if (guard !== undefined && 'enforce_check' in guard && guard.enforce_check !== true) {
     const { GuardError } = await import('@cis-memory/guard')
     throw new GuardError(

@@ -1,24 +1,15 @@
 import { open } from 'node:fs/promises'
 import { parse, TomlError } from 'smol-toml'
-import { type CisErrorCode, ConfigError, type ConfigProblem } from '../errors.ts'
+import * as v from 'valibot'
+import { type CisErrorCode, ConfigError } from '../errors.ts'
 import { MAX_CONFIG_BYTES } from '../limits.ts'
-import { isOf, type Misfit, misfitsOf, type Shape } from '../shape.ts'
+import { nameOf, problemsOf } from '../validation.ts'
 import { lineOfKey } from './locate.ts'
-import { nearest } from './nearest.ts'
 
-/** What a TOML file may say. */
-export interface TomlSchema<T> {
-  readonly code: Extract<CisErrorCode, 'CIS_BAD_CONFIG' | 'CIS_BAD_SCOPE_FILE'>
-  readonly shape: Shape<T>
-  /** Every key there is, dotted, so that a misspelt one finds its neighbour. */
-  readonly keys: readonly string[]
-}
+type TomlErrorCode = Extract<CisErrorCode, 'CIS_BAD_CONFIG' | 'CIS_BAD_SCOPE_FILE'>
 
 /** The text of a small file, or `undefined` when there is none. */
-export async function readSmallFile(
-  file: string,
-  code: TomlSchema<unknown>['code']
-): Promise<string | undefined> {
+export async function readSmallFile(file: string, code: TomlErrorCode): Promise<string | undefined> {
   let handle: Awaited<ReturnType<typeof open>>
   try {
     handle = await open(file, 'r')
@@ -43,7 +34,7 @@ export async function readSmallFile(
  *
  * @throws {ConfigError} with every problem found, its line and its key
  */
-export function parseToml<T>(file: string, text: string, { code, shape, keys }: TomlSchema<T>): T {
+export function parseToml<T>(code: TomlErrorCode, schema: v.GenericSchema<T>, file: string, text: string): T {
   let table: unknown
   try {
     table = parse(text)
@@ -52,20 +43,14 @@ export function parseToml<T>(file: string, text: string, { code, shape, keys }: 
     const message = error.message.split('\n', 1)[0]?.replace('Invalid TOML document: ', '') ?? 'is not TOML'
     throw new ConfigError(code, file, [{ line: error.line, key: undefined, message }])
   }
-  if (isOf(shape, table)) return table
-  const problems = misfitsOf(shape, table).map((misfit) => problemOf(misfit, text, keys))
+  if (v.is(schema, table)) return table
+  const problems = problemsOf(schema, table).map(({ at, says }) => {
+    const key = nameOf(at)
+    return { line: lineOfKey(text, at), key, message: `${key} ${says}` }
+  })
   throw new ConfigError(
     code,
     file,
     problems.sort((a, b) => a.line - b.line)
   )
-}
-
-function problemOf({ at, mustBe }: Misfit, text: string, keys: readonly string[]): ConfigProblem {
-  const key = at.join('.')
-  const line = lineOfKey(text, at)
-  if (mustBe !== undefined) return { line, key, message: `${key} must be ${mustBe}` }
-  const meant = nearest(key, [...keys, ...keys.map((known) => known.split('.')[0] ?? known)])
-  const hint = meant === undefined ? `Known: ${keys.join(', ')}` : `Did you mean ${meant}?`
-  return { line, key, message: `${key} is not an option. ${hint}` }
 }

@@ -1,7 +1,8 @@
 import type { DeviceId } from '@cis-memory/core'
+import * as v from 'valibot'
 import { readIfThere, writePrivateFile } from '../home.ts'
 import { MAX_BOOK_ADDRESSES, MAX_BOOK_PEERS } from '../limits.ts'
-import { isOf, list, openRecord, optional, type Shape, text, wholeNumber } from '../shape.ts'
+import { wholeNumber } from '../validation.ts'
 
 /** How a peer was reached, and when it was synced with last. */
 export interface BookedPeer {
@@ -15,9 +16,9 @@ const NOTHING: BookedPeer = { addresses: [] }
 const DEVICE_ID = /^[0-9a-f]{64}$/
 const ADDRESS = /^\/.+\/p2p\/\w+$/u
 
-const bookedPeer: Shape<BookedPeer> = openRecord<BookedPeer>({
-  addresses: list(text(ADDRESS)),
-  lastSyncedAt: optional(wholeNumber(0))
+const bookedPeer: v.GenericSchema<BookedPeer> = v.object({
+  addresses: v.array(v.pipe(v.string(), v.regex(ADDRESS))),
+  lastSyncedAt: v.optional(wholeNumber(0))
 })
 
 /**
@@ -98,7 +99,7 @@ function readBook(bytes: Uint8Array | undefined): Map<DeviceId, BookedPeer> {
   try {
     const { peers } = JSON.parse(Buffer.from(bytes ?? []).toString() || '{"peers":{}}')
     const known = Object.entries(peers).filter(
-      ([device, peer]) => DEVICE_ID.test(device) && isOf(bookedPeer, peer)
+      ([device, peer]) => DEVICE_ID.test(device) && v.is(bookedPeer, peer)
     )
     return new Map(known as Iterable<unknown> as Iterable<[DeviceId, BookedPeer]>)
   } catch {

@@ -1,5 +1,6 @@
 import { createConnection } from 'node:net'
 import type { AbortOptions, Runtime } from '@cis-memory/core'
+import { is } from 'valibot'
 import { CisError } from '../errors.ts'
 import {
   HANDSHAKE_TIMEOUT_MS,
@@ -8,7 +9,6 @@ import {
   MAX_REQUEST_FRAME_BYTES,
   STREAM_WINDOW_ITEMS
 } from '../limits.ts'
-import { isOf } from '../shape.ts'
 import { connectionLost, FrameStream, holderClosing, malformed } from './frames.ts'
 import {
   type ConnectionScope,
@@ -72,7 +72,7 @@ export class LocalSocketClient {
     const messages = frames.receive()
     try {
       const hello = await nextMessage(messages)
-      if (!isOf(holderHello, hello)) throw malformed('its greeting has another form')
+      if (!is(holderHello, hello)) throw malformed('its greeting has another form')
       const { v, nonce } = hello
       if (v !== PROTOCOL_VERSION) {
         throw new CisError(
@@ -85,7 +85,7 @@ export class LocalSocketClient {
       const proof = proofOf('client', key, facts)
       await frames.send({ v, nonce: clientNonce, scope, ...(domain && { domain }), proof })
       const answer = await nextMessage(messages)
-      if (!isOf(holderAnswer, answer)) {
+      if (!is(holderAnswer, answer)) {
         const reply = parseReply(answer)
         throw reply.type === 'refused' ? refusal(reply) : malformed('it gave no proof')
       }

@@ -11,8 +11,9 @@
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Domain } from '@cis-memory/core'
+import * as v from 'valibot'
 import { CisError } from '../errors.ts'
-import { anyText, bytes, oneOf, openRecord, optional, type Shape, wholeNumber } from '../shape.ts'
+import { wholeNumber } from '../validation.ts'
 
 export const PROTOCOL_VERSION = 1
 export const NONCE_BYTES = 32
@@ -32,21 +33,29 @@ export interface HandshakeFacts extends ConnectionScope {
   readonly clientNonce: Uint8Array
 }
 
-export const holderHello: Shape<{ v: number; nonce: Uint8Array }> = openRecord({
+const nonce = v.pipe(v.instance(Uint8Array), v.length(NONCE_BYTES))
+const proof = v.pipe(v.instance(Uint8Array), v.length(PROOF_BYTES))
+
+export const holderHello: v.GenericSchema<{ v: number; nonce: Uint8Array }> = v.object({
   v: wholeNumber(0),
-  nonce: bytes(NONCE_BYTES)
+  nonce
 })
 
-export const clientHello: Shape<ConnectionScope & { v: number; nonce: Uint8Array; proof: Uint8Array }> =
-  openRecord<ConnectionScope & { v: number; nonce: Uint8Array; proof: Uint8Array }>({
-    v: wholeNumber(0),
-    nonce: bytes(NONCE_BYTES),
-    scope: anyText,
-    domain: optional(oneOf('public', 'private')),
-    proof: bytes(PROOF_BYTES)
-  })
+export const clientHello: v.GenericSchema<{
+  v: number
+  nonce: Uint8Array
+  scope: string
+  domain?: Domain | undefined
+  proof: Uint8Array
+}> = v.object({
+  v: wholeNumber(0),
+  nonce,
+  scope: v.string(),
+  domain: v.optional(v.picklist(['public', 'private'])),
+  proof
+})
 
-export const holderAnswer: Shape<{ proof: Uint8Array }> = openRecord({ proof: bytes(PROOF_BYTES) })
+export const holderAnswer: v.GenericSchema<{ proof: Uint8Array }> = v.object({ proof })
 
 /** The proof that one side knows the key and means these facts. */
 export function proofOf(side: 'client' | 'holder', key: Uint8Array, facts: HandshakeFacts): Uint8Array {

@@ -1,4 +1,5 @@
-import { anyText, anything, either, isOf, oneOf, openRecord, type Shape, wholeNumber } from '../shape.ts'
+import * as v from 'valibot'
+import { wholeNumber } from '../validation.ts'
 import { malformed } from './frames.ts'
 
 /** From a client, once it has proven itself. Ids are the client's; `more` allows that many further items. */
@@ -29,41 +30,26 @@ export interface WireError {
 
 const id = wholeNumber(0)
 
-const request: Shape<Request> = either<Request>(
-  'a request',
-  openRecord<Extract<Request, { type: 'call' | 'stream' }>>({
-    type: oneOf('call', 'stream'),
-    id,
-    name: anyText,
-    args: anything
-  }),
-  openRecord<Extract<Request, { type: 'more' }>>({ type: oneOf('more'), id, items: wholeNumber(1) }),
-  openRecord<Extract<Request, { type: 'cancel' }>>({ type: oneOf('cancel'), id })
-)
+const request: v.GenericSchema<Request> = v.variant('type', [
+  v.object({ type: v.picklist(['call', 'stream']), id, name: v.string(), args: v.unknown() }),
+  v.object({ type: v.literal('more'), id, items: wholeNumber(1) }),
+  v.object({ type: v.literal('cancel'), id })
+])
 
-const wireError: Shape<WireError> = openRecord({
-  name: anyText,
-  code: anyText,
-  message: anyText,
-  fields: openRecord<Readonly<Record<string, unknown>>>({})
+const wireError = v.object({
+  name: v.string(),
+  code: v.string(),
+  message: v.string(),
+  fields: v.record(v.string(), v.unknown())
 })
 
-const reply: Shape<Reply> = either<Reply>(
-  'a reply',
-  openRecord<Extract<Reply, { type: 'closing' }>>({ type: oneOf('closing') }),
-  openRecord<Extract<Reply, { type: 'refused' }>>({
-    type: oneOf('refused'),
-    code: anyText,
-    message: anyText
-  }),
-  openRecord<Extract<Reply, { type: 'result' | 'item' }>>({
-    type: oneOf('result', 'item'),
-    id,
-    value: anything
-  }),
-  openRecord<Extract<Reply, { type: 'end' }>>({ type: oneOf('end'), id }),
-  openRecord<Extract<Reply, { type: 'error' }>>({ type: oneOf('error'), id, error: wireError })
-)
+const reply: v.GenericSchema<Reply> = v.variant('type', [
+  v.object({ type: v.literal('closing') }),
+  v.object({ type: v.literal('refused'), code: v.string(), message: v.string() }),
+  v.object({ type: v.picklist(['result', 'item']), id, value: v.unknown() }),
+  v.object({ type: v.literal('end'), id }),
+  v.object({ type: v.literal('error'), id, error: wireError })
+])
 
 /** @throws {CisError} `CIS_SOCKET_MALFORMED` */
 export function parseRequest(message: unknown): Request {
@@ -75,7 +61,7 @@ export function parseReply(message: unknown): Reply {
   return parsed(reply, message)
 }
 
-function parsed<T>(shape: Shape<T>, message: unknown): T {
-  if (!isOf(shape, message)) throw malformed('a message has another form')
+function parsed<T>(schema: v.GenericSchema<T>, message: unknown): T {
+  if (!v.is(schema, message)) throw malformed('a message has another form')
   return message
 }

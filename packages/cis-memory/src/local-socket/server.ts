@@ -1,6 +1,7 @@
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Runtime } from '@cis-memory/core'
+import { is } from 'valibot'
 import { CisError } from '../errors.ts'
 import {
   DRAIN_TIMEOUT_MS,
@@ -12,7 +13,6 @@ import {
   MAX_SOCKET_CONNECTIONS,
   STREAM_WINDOW_ITEMS
 } from '../limits.ts'
-import { isOf } from '../shape.ts'
 import { connectionLost, FrameStream, holderClosing, malformed } from './frames.ts'
 import {
   type ConnectionScope,
@@ -195,7 +195,7 @@ class Connection {
       await this.#frames.send({ v: PROTOCOL_VERSION, nonce: holderNonce })
       const first = await messages.next()
       if (first.done === true) return undefined
-      if (!isOf(clientHello, first.value)) throw malformed('its greeting has another form')
+      if (!is(clientHello, first.value)) throw malformed('its greeting has another form')
       const { v, nonce, proof, scope, domain } = first.value
       if (v !== PROTOCOL_VERSION) throw wrongVersion(v)
       const facts = { socketPath: path, holderNonce, clientNonce: nonce, scope, domain }

@@ -1,6 +1,7 @@
+import type { GenericSchema } from 'valibot'
 import { CisError } from '../errors.ts'
 import type { OperationHandler } from '../local-socket/server.ts'
-import { misfitsOf, type Shape } from '../shape.ts'
+import { nameOf, problemsOf } from '../validation.ts'
 import type { CallHandlers, StreamHandlers } from './handlers.ts'
 import { callSchemas, streamSchemas } from './schemas.ts'
 
@@ -27,7 +28,7 @@ export function dispatch(calls: CallHandlers, streams: StreamHandlers): Omit<Ope
   }
 }
 
-function check(schemas: Readonly<Record<string, Shape<object>>>, name: string, args: unknown): void {
+function check(schemas: Readonly<Record<string, GenericSchema>>, name: string, args: unknown): void {
   const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined
   if (schema === undefined) {
     throw new CisError(
@@ -35,11 +36,10 @@ function check(schemas: Readonly<Record<string, Shape<object>>>, name: string, a
       `the process that has the store open knows no operation ${JSON.stringify(name)}; if this command is newer, restart that process`
     )
   }
-  const misfits = misfitsOf(schema, args)
-  if (misfits.length === 0) return
-  const problems = misfits.map(({ at, mustBe }) => {
-    const key = at.length === 0 ? 'its arguments' : at.join('.')
-    return mustBe === undefined ? `${key} is not an argument of it` : `${key} must be ${mustBe}`
-  })
-  throw new CisError('CIS_BAD_ARGUMENT', `${name}: ${problems.join('; ')}`)
+  const problems = problemsOf(schema, args)
+  if (problems.length === 0) return
+  const sentences = problems.map(
+    ({ at, says }) => `${at.length === 0 ? 'what it was given' : nameOf(at)} ${says}`
+  )
+  throw new CisError('CIS_BAD_ARGUMENT', `${name}: ${sentences.join('; ')}`)
 }

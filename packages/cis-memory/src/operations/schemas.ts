@@ -1,96 +1,91 @@
-import type { Choice, Domain, EntryId, MemoryValue } from '@cis-memory/core'
+import type { Choice, EntryId, MemoryValue } from '@cis-memory/core'
+import * as v from 'valibot'
 import { MAX_IMPORT_ITEMS, MAX_SYNC_KEYS } from '../limits.ts'
-import {
-  anyText,
-  either,
-  flag,
-  list,
-  oneOf,
-  optional,
-  record,
-  type Shape,
-  text,
-  where,
-  wholeNumber
-} from '../shape.ts'
-import type { CallOperations, ImportItem, NoArguments, StreamOperations } from './contract.ts'
+import { text, wholeNumber } from '../validation.ts'
+import type { CallOperations, StreamOperations } from './contract.ts'
 
+/** Each names exactly the arguments of its operation. */
 type Schemas<T extends Record<keyof T, { arguments: object }>> = {
-  readonly [K in keyof T]: Shape<T[K]['arguments']>
+  readonly [K in keyof T]: v.GenericSchema<T[K]['arguments']> & {
+    readonly entries: Record<keyof T[K]['arguments'], v.GenericSchema>
+  }
 }
 
-const label: Shape<string | undefined> = optional(text())
-const domain: Shape<Domain | undefined> = optional(oneOf('public', 'private'))
-const value: Shape<MemoryValue> = where((given) => given !== undefined, 'JSON or bytes')
-const keys: Shape<readonly string[] | undefined> = optional(list(text(), 'a list of paths'))
-const none: Shape<NoArguments> = record<NoArguments>({})
-const entryId: Shape<EntryId> = where((given) => typeof given === 'string', 'a version id')
+const label = v.optional(text)
+const domain = v.optional(v.picklist(['public', 'private']))
+const value = v.custom<MemoryValue>((given) => given !== undefined, 'must be JSON or bytes')
+const keys = v.optional(v.array(text))
+const none = v.strictObject({})
+const entryId = v.custom<EntryId>((given) => typeof given === 'string', 'must be a version id')
 
-const choice: Shape<Choice> = either<Choice>(
-  'a choice',
-  record<{ keep: 'local' | 'remote' | 'both' }>({ keep: oneOf('local', 'remote', 'both') }),
-  record<{ keep: EntryId }>({ keep: entryId }),
-  record<{ keep: EntryId; index: number }>({ keep: entryId, index: wholeNumber(0) }),
-  record<{ value: MemoryValue }>({ value }),
-  record<{ value: MemoryValue; contentType: string }>({ value, contentType: text() }),
-  record<{ delete: true }>({ delete: oneOf(true) })
+const choice: v.GenericSchema<Choice> = v.union(
+  [
+    v.strictObject({ keep: v.picklist(['local', 'remote', 'both']) }),
+    v.strictObject({ keep: entryId }),
+    v.strictObject({ keep: entryId, index: wholeNumber(0) }),
+    v.strictObject({ value }),
+    v.strictObject({ value, contentType: text }),
+    v.strictObject({ delete: v.literal(true) })
+  ],
+  'must be a choice'
 )
 
 /** What each call is given. Values and paths are judged by core. */
 export const callSchemas: Schemas<CallOperations> = {
-  'memory.get': record({ path: text(), domain }),
-  'memory.set': record({
-    path: text(),
+  'memory.get': v.strictObject({ path: text, domain }),
+  'memory.set': v.strictObject({
+    path: text,
     domain,
     value,
     contentType: label,
     category: label,
-    tags: optional(list(text(), 'a list of texts')),
+    tags: v.optional(v.array(text)),
     agent: label,
-    expiresAt: optional(wholeNumber(0))
+    expiresAt: v.optional(wholeNumber(0))
   }),
-  'memory.delete': record({ path: text(), domain, agent: label }),
-  'memory.import': record({
-    items: list(
-      record<ImportItem>({ path: text(), text: anyText }),
-      `at most ${MAX_IMPORT_ITEMS} memories with path and text`,
-      MAX_IMPORT_ITEMS
-    ),
+  'memory.delete': v.strictObject({ path: text, domain, agent: label }),
+  'memory.import': v.strictObject({
+    items: v.pipe(v.array(v.strictObject({ path: text, text: v.string() })), v.maxLength(MAX_IMPORT_ITEMS)),
     domain,
-    dryRun: optional(flag)
+    dryRun: v.optional(v.boolean())
   }),
-  'conflicts.show': record({ conflict: text() }),
-  'conflicts.resolve': record({ id: text(), path: label, choice, agent: label }),
-  'conflicts.undo': record({ path: text(), agent: label }),
-  'memory.broadcast': record({ path: text() }),
-  'memory.curate': record({ path: text(), as: label }),
+  'conflicts.show': v.strictObject({ conflict: text }),
+  'conflicts.resolve': v.strictObject({ id: text, path: label, choice, agent: label }),
+  'conflicts.undo': v.strictObject({ path: text, agent: label }),
+  'memory.broadcast': v.strictObject({ path: text }),
+  'memory.curate': v.strictObject({ path: text, as: label }),
   'node.info': none,
   'node.shutdown': none,
-  'peers.add': record({ address: text() }),
-  'peers.remove': record({ peer: text() }),
+  'peers.add': v.strictObject({ address: text }),
+  'peers.remove': v.strictObject({ peer: text }),
   status: none,
-  'guard.check': record({
-    agent: text(),
+  'guard.check': v.strictObject({
+    agent: text,
     scope: label,
     keys,
     query: label,
-    limit: optional(wholeNumber(1)),
+    limit: v.optional(wholeNumber(1)),
     writeTo: label
   })
 }
 
 /** What each stream is given. */
 export const streamSchemas: Schemas<StreamOperations> = {
-  'memory.list': record({ prefix: label, domain }),
-  'memory.search': record({ query: anyText, prefix: label, domain, limit: optional(wholeNumber(1)) }),
-  'memory.history': record({ path: text(), domain }),
-  'conflicts.list': none,
-  'memory.sync': record({
-    peer: label,
-    direction: optional(oneOf('push', 'pull', 'both')),
-    scope: label,
-    keys: optional(list(text(), `at most ${MAX_SYNC_KEYS} paths`, MAX_SYNC_KEYS))
+  'memory.list': v.strictObject({ prefix: label, domain }),
+  'memory.search': v.strictObject({
+    query: v.string(),
+    prefix: label,
+    domain,
+    limit: v.optional(wholeNumber(1))
   }),
-  invite: record({ expiresInMs: optional(wholeNumber(1)), wait: optional(flag) }),
+  'memory.history': v.strictObject({ path: text, domain }),
+  'conflicts.list': none,
+  'memory.sync': v.strictObject({
+    peer: label,
+    direction: v.optional(v.picklist(['push', 'pull', 'both'])),
+    scope: label,
+    keys: v.optional(v.pipe(v.array(text), v.maxLength(MAX_SYNC_KEYS)))
+  }),
+  invite: v.strictObject({ expiresInMs: v.optional(wholeNumber(1)), wait: v.optional(v.boolean()) }),
   'peers.list': none
 }

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { defaultConfigText, parseConfig, readConfig } from '../../src/config/config.ts'
+import { lineOfKey } from '../../src/config/locate.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
 async function problem(text: string): Promise<unknown> {
@@ -40,24 +41,31 @@ describe('config.toml', () => {
     ['[storage]\ndurability = "ssd"', 'config.toml:2: storage.durability must be "disk" or "os"'],
     [
       'node.listen = [\n  "localhost:80"\n]',
-      'config.toml:1: node.listen must be a list of addresses such as'
+      'config.toml:1: node.listen[0] must be an address such as "/ip4/'
     ],
     [
       '[node]\nlisten = "/ip4/0.0.0.0/tcp/1"',
       'config.toml:2: node.listen must be a list of addresses such as'
     ],
-    ['[node]\nshare = ["acme"]', 'config.toml:2: node.share must be a list of scopes such as'],
-    ['[device]\nname = ""', 'config.toml:2: device.name must be a text that is not empty'],
-    ['node = 3', 'config.toml:1: node must be a section'],
-    ['[node]\nlisen = []', 'config.toml:2: node.lisen is not an option. Did you mean node.listen?'],
-    ['[gaurd]\nenforce_check = true', 'config.toml:1: gaurd is not an option. Did you mean guard?'],
+    ['[node]\nshare = ["acme"]', 'config.toml:2: node.share[0] must be a scope such as'],
+    ['[device]\nname = ""', 'config.toml:2: device.name must not be empty'],
+    ['node = 3', 'config.toml:1: node must be a table'],
+    ['[node]\nlisen = []', 'config.toml:2: node.lisen is not known. Did you mean listen?'],
+    ['[gaurd]\nenforce_check = true', 'config.toml:1: gaurd is not known. Did you mean guard?'],
     [
-      '[memory.conflict]\nmode = "manual"',
-      'config.toml:1: memory is not an option. Known: device.name, node.listen, node.mdns'
+      '[interface]\nlanguage = "en"',
+      'config.toml:1: interface is not known. Known: device, node, guard, storage'
     ],
     ['a = \n', 'config.toml:1: ']
   ])('names line, key and what is allowed: %j', async (text, message) => {
     expect(await problem(text)).toContain(`CIS_BAD_CONFIG ${message}`)
+  })
+
+  it('finds the line of a key in a list of tables', () => {
+    const text = 'a = 1\n[[memory.policy]]\nmode = 1\n\n[[memory.policy]]\nscope = "/"\nmode = 2\n[node]\n'
+    expect(lineOfKey(text, ['memory', 'policy', '0', 'mode'])).toBe(3)
+    expect(lineOfKey(text, ['memory', 'policy', '1', 'mode'])).toBe(7)
+    expect(lineOfKey(text, ['memory', 'policy', '1', 'absent'])).toBe(5)
   })
 
   it('tells every problem at once, in the order of the file', async () => {

@@ -28,54 +28,6 @@ export { defaultHome } from './home.ts'
 export { type ImportMarkdownOptions, type ImportProgress, importMarkdown } from './import/import-markdown.ts'
 export { HolderError } from './local-socket/wire-errors.ts'
 export { initHome, joinHome, openSession, runNode } from './open-session.ts'
-export type {
-  AddPeerArguments,
-  CallArguments,
-  CallName,
-  CallOperations,
-  CallResult,
-  ConflictArguments,
-  CurateArguments,
-  DeleteArguments,
-  DeleteResult,
-  GuardArguments,
-  GuardResult,
-  ImportArguments,
-  ImportItem,
-  ImportOutcome,
-  InviteArguments,
-  InviteEvent,
-  ListArguments,
-  NoArguments,
-  NodeInfo,
-  OperationName,
-  PathArguments,
-  PeerInfo,
-  PeerName,
-  RemovePeerArguments,
-  ResolveArguments,
-  ResolveResult,
-  SearchArguments,
-  SetArguments,
-  SetResult,
-  ShownConflict,
-  StatusResult,
-  StreamArguments,
-  StreamItem,
-  StreamName,
-  StreamOperations,
-  SyncArguments,
-  SyncEvent,
-  SyncSummary,
-  UndoArguments
-} from './operations/contract.ts'
-export type {
-  CisSession,
-  HomeResult,
-  InitOptions,
-  JoinOptions,
-  RunNodeOptions,
-  RunningNode,
-  SessionOptions
-} from './operations/session.ts'
+export type * from './operations/contract.ts'
+export type * from './operations/session.ts'
 export { type FoundScope, findScope, writeScopeFile } from './scope-file.ts'

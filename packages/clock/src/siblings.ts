@@ -67,24 +67,19 @@ export function isConcurrent(liveEntries: readonly CausalEntry[]): boolean {
 }
 
 /**
- * The context of a write by `actor` that replaces `replaced`:
- * the join of their contexts and dots, and of those of the actor's own live entry, without the actor itself.
+ * The context of a write by `actor` that replaces `replaced`: the join of their contexts and dots, without the actor
+ * itself.
  *
  * A write always covers its actor's earlier ones, so it must also have seen what they had seen: that keeps contexts
  * downward closed. It holds when all live entries are replaced, and when some are spared as long as the actor's own
- * last entry is live or was covered by what is replaced.
+ * last entry is replaced or was covered by what is.
  */
-export function contextFor(
-  actor: ActorId,
-  replaced: readonly CausalEntry[],
-  liveEntries: readonly CausalEntry[]
-): VersionVector {
+export function contextFor(actor: ActorId, replaced: readonly CausalEntry[]): VersionVector {
   const context = new Map<ActorId, number>()
   const raise = (who: ActorId, n: number): void => {
     if (who !== actor && n > (context.get(who) ?? 0)) context.set(who, n)
   }
-  const own = liveEntries.filter((entry) => entry.dot.actor === actor)
-  for (const entry of [...replaced, ...own]) {
+  for (const entry of replaced) {
     for (const [who, n] of entry.context) raise(who, n)
     raise(entry.dot.actor, entry.dot.n)
   }

@@ -126,16 +126,15 @@ export function runHonest(replicaCount: number, steps: readonly HonestStep[]): H
     const replica = at(step.replica)
     if (step.type === 'write') {
       const replaced = replacedBy(oracle, entries, replica, step.spared)
-      const own = replica.live.filter((entry) => entry.dot.actor === replica.actor)
       const entry: CausalEntry = {
         id: `entry-${entries.length}`,
         dot: { actor: replica.actor, n: ++replica.n },
         hlc: tick(replica.last, EPOCH_MS + index + replica.offsetMs),
-        context: contextFor(replica.actor, replaced, replica.live)
+        context: contextFor(replica.actor, replaced)
       }
       oracle.wrote(
         entry.id,
-        [...replaced, ...own].map((seen) => seen.id)
+        replaced.map((seen) => seen.id)
       )
       entries.push(entry)
       apply(replica, entry)
@@ -163,7 +162,7 @@ export function runHonest(replicaCount: number, steps: readonly HonestStep[]): H
 
 /**
  * The siblings that a write replaces: all of them, or all but the spared ones. It may spare a sibling only while
- * the writer's own last entry is live or in the past of what it does replace, as `contextFor` asks.
+ * the writer's own last entry is among what it does replace, or in its past, as `contextFor` asks.
  */
 function replacedBy(
   oracle: Oracle,
@@ -171,11 +170,12 @@ function replacedBy(
   replica: HonestReplica,
   spared: number
 ): CausalEntry[] {
-  const some = replica.live.filter((_, i) => ((spared >> (i % 8)) & 1) === 0)
+  const isSpared = (i: number): boolean => ((spared >> (i % 8)) & 1) === 1
+  const some = replica.live.filter((entry, i) => entry.dot.actor === replica.actor || !isSpared(i))
   const lastOwn = entries.findLast((entry) => entry.dot.actor === replica.actor)
   const isKnown =
     lastOwn === undefined ||
-    replica.live.includes(lastOwn) ||
+    some.includes(lastOwn) ||
     some.some((entry) => oracle.happenedBefore(lastOwn.id, entry.id))
   return isKnown ? some : [...replica.live]
 }

@@ -9,13 +9,13 @@ const onLaptop: CausalEntry = {
   id: 'laptop-1', // in cis: the hash of the entry
   dot: { actor: laptop, n: 1 },
   hlc: tick(ZERO_TIMESTAMP, 1_700_000_000_000),
-  context: contextFor(laptop, [], [])
+  context: contextFor(laptop, [])
 }
 const onPhone: CausalEntry = {
   id: 'phone-1',
   dot: { actor: phone, n: 1 },
   hlc: tick(ZERO_TIMESTAMP, 1_700_000_000_500),
-  context: contextFor(phone, [], [])
+  context: contextFor(phone, [])
 }
 const siblings = merge([onLaptop], [onPhone])
 assert.equal(siblings.length, 2) // a conflict: both are kept
@@ -25,6 +25,6 @@ const resolution: CausalEntry = {
   id: 'laptop-2',
   dot: { actor: laptop, n: 2 },
   hlc: tick(onPhone.hlc, 1_700_000_001_000),
-  context: contextFor(laptop, siblings, siblings)
+  context: contextFor(laptop, siblings)
 }
 assert.deepEqual(merge([resolution], siblings), [resolution])

@@ -171,7 +171,7 @@ export class GroupWriter {
       dot: { actor, n },
       hlc: this.#stamp(live),
       type: draft.type,
-      context: limitContext(contextFor(actor, replaced, live), (who) => this.#host.isRetired(who)),
+      context: limitContext(contextFor(actor, replaced), (who) => this.#host.isRetired(who)),
       parents: replaced.map((entry) => entry.id).sort(),
       keyId: codec.keyId
     }

@@ -145,24 +145,30 @@ function said(alternative: Alternative): { readonly [field: string]: JsonValue }
   }
 }
 
+const payloadOf = (...alternatives: Alternative[]): Payload => ({
+  path: parsePath('/acme/web/timeout'),
+  alternatives,
+  agent: undefined,
+  sources: [],
+  isOverwrite: false
+})
+
 const PAYLOADS: readonly [name: string, payload: Payload][] = [
-  ...ALTERNATIVES.map(([name, alternative]): [string, Payload] => [
-    name,
-    { path: parsePath('/acme/web/timeout'), alternatives: [alternative], agent: undefined, sources: [] }
-  ]),
+  ...ALTERNATIVES.map(([name, alternative]): [string, Payload] => [name, payloadOf(alternative)]),
   [
     'several values, brought back by an undo',
-    { path: parsePath('/a'), alternatives: [value(1), DELETED, value(2)], agent: 'planner', sources: [] }
+    { ...payloadOf(value(1), DELETED, value(2)), path: parsePath('/a'), agent: 'planner' }
   ],
   [
     'made from other memory',
     {
+      ...payloadOf(value('adapted')),
       path: parsePath('/notes/caf\u00e9'),
-      alternatives: [value('adapted')],
       agent: 'planner',
       sources: [{ path: parsePath('/acme/web/timeout'), entryId: toHex(run(0x10, 16)) as EntryId }]
     }
-  ]
+  ],
+  ['written over a value unseen', { ...payloadOf(value('mine')), isOverwrite: true }]
 ]
 
 function payloadCases(): Case[] {
@@ -172,6 +178,7 @@ function payloadCases(): Case[] {
     alternatives: payload.alternatives.map(said),
     agent: payload.agent ?? null,
     sources: payload.sources.map(({ path, entryId }) => ({ path, entryId })),
+    isOverwrite: payload.isOverwrite,
     hex: toHex(encodePayload(payload))
   }))
 }
@@ -236,13 +243,6 @@ function sealed(fields: UnsealedHeader, payload: Payload): { header: Header; cip
   const cipher = sealPayload(keys.contentKey, encodePayload(payload), payloadContext(fields), RANDOM)
   return { header: sealHeader(fields, sha256(cipher), cipher.length), cipher }
 }
-
-const payloadOf = (...alternatives: Alternative[]): Payload => ({
-  path: parsePath('/acme/web/timeout'),
-  alternatives,
-  agent: undefined,
-  sources: []
-})
 
 const first = sealed(unsealed(1), payloadOf(value(30)))
 const HEADERS: readonly [name: string, made: { header: Header; cipher: Uint8Array }][] = [
@@ -698,6 +698,7 @@ function invalidPayloadCases(): Case[] {
     made('65 alternatives', { 1: Array.from({ length: 65 }, () => plain) }),
     made('an agent of 256 bytes', { 2: 'a'.repeat(256) }),
     made('an empty list of sources', { 3: [] }),
+    made('an overwrite that is false', { 4: false }),
     made('a source with a path in another normal form', { 3: [['/cafe\u0301', run(0, 16)]] }),
     alternative('a kind that does not exist', 0, 3),
     alternative('a kind as text', 0, 'value'),

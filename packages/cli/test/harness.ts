@@ -157,6 +157,7 @@ export function version(fields: Partial<Version> & { readonly digit?: string } =
     category: undefined,
     tags: [],
     expiresAt: undefined,
+    isOverwrite: false,
     sources: [],
     ...rest
   }

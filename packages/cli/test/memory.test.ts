@@ -285,16 +285,22 @@ describe('memory history', () => {
     const streams = {
       'memory.history': () => [
         { version: version({ writtenAt: NOW, value: 'Friday', agent: 'reviewer' }), isLive: true },
-        { version: version({ digit: 'b', kind: 'deleted', value: undefined }), isLive: false }
+        {
+          version: version({ digit: 'b', kind: 'deleted', value: undefined, isOverwrite: true }),
+          isLive: false
+        }
       ]
     }
     const { stdout } = await cis(['memory', 'history', 'deploy/day'], { streams })
     expect(stdout.split('\n')).toEqual([
       `2026-03-01T09:30:00.000Z\tlive\tFriday\tlaptop, agent reviewer\t${'a'.repeat(32)}`,
-      `2026-03-01T09:25:00.000Z\treplaced\t(deleted)\tlaptop\t${'b'.repeat(32)}`,
+      `2026-03-01T09:25:00.000Z\treplaced\t(deleted)\tlaptop, overwrote unseen\t${'b'.repeat(32)}`,
       ''
     ])
     const json = await cis(['memory', 'history', 'deploy/day', '--json'], { streams })
-    expect(json.records()).toMatchObject([{ isLive: true, value: 'Friday' }, { kind: 'deleted' }])
+    expect(json.records()).toMatchObject([
+      { isLive: true, value: 'Friday', isOverwrite: false },
+      { kind: 'deleted', isOverwrite: true }
+    ])
   })
 })

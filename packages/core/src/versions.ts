@@ -44,6 +44,8 @@ export interface Version extends Authorship {
   readonly tags: readonly string[]
   /** Milliseconds since 1970 after which the value counts as absent. */
   readonly expiresAt: number | undefined
+  /** Whether its writer replaced a value without having seen it, with `{ overwrite: true }`. */
+  readonly isOverwrite: boolean
   /** For curated memory: the public versions it was made from. */
   readonly sources: readonly SourceVersion[]
 }

@@ -58,7 +58,7 @@ function historyRow({ output }: Invocation, { version, isLive }: HistoryItem): s
     output.isTerminal ? localTime(version.writtenAt) : isoTime(version.writtenAt),
     isLive ? output.dataColors.green('live') : 'replaced',
     versionPreview(version, PREVIEW_LENGTH),
-    author(version),
+    version.isOverwrite ? `${author(version)}, overwrote unseen` : author(version),
     output.isTerminal ? shortId(version.entryId) : version.entryId
   ]
 }

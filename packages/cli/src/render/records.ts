@@ -29,6 +29,7 @@ export function versionRecord(version: Version): JsonRecord {
     writtenAt: isoTime(version.writtenAt),
     expiresAt: version.expiresAt === undefined ? undefined : isoTime(version.expiresAt),
     parents: version.parents,
+    isOverwrite: version.isOverwrite,
     ...(version.sources.length === 0 ? {} : { sources: version.sources })
   }
 }

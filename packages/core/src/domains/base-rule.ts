@@ -17,6 +17,7 @@ export interface Base {
  * Lets a write through only when its writer has seen exactly what is live. Nothing that was deleted or never there
  * can be lost, so a writer that has seen nothing may write where nothing is.
  *
+ * @returns whether it replaces a value unseen, as its writer asked
  * @throws {StaleBaseError} `CORE_STALE_BASE`
  * @throws {ContestedError} `CORE_CONTESTED`
  */
@@ -26,13 +27,14 @@ export function checkBase(
   live: readonly OpenedEntry[],
   isAbsent: boolean,
   base: Base
-): void {
+): boolean {
   const isSeen = base.ids.length === live.length && live.every((entry) => base.ids.includes(entry.entryId))
   if (conflictKind(live) !== undefined) {
-    if (isSeen && base.isExplicit) return
+    if (isSeen && base.isExplicit) return false
     throw new ContestedError(path, conflictId(token, live))
   }
-  if (isSeen || base.overwrite || (isAbsent && base.ids.length === 0)) return
+  if (isSeen || (isAbsent && base.ids.length === 0)) return false
+  if (base.overwrite) return !isAbsent
   throw new StaleBaseError(
     path,
     live.map((entry) => entry.entryId)

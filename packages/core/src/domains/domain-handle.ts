@@ -86,8 +86,8 @@ export class DomainHandle implements DomainMemory {
     const plan = async (transaction: Transaction): Promise<readonly Draft[]> => {
       const live = await transaction.live(token)
       const read = this.view.toRead(path, token, live, 0)
-      checkBase(path, token, live, read.state === 'absent', base)
-      return [draft]
+      const isOverwrite = checkBase(path, token, live, read.state === 'absent', base)
+      return [{ ...draft, isOverwrite }]
     }
     const [written] = await this.replica.write(this.#domain, plan)
     if (written === undefined) throw new CoreError('CORE_CLOSED', 'nothing was written')

@@ -6,6 +6,7 @@
  *                   kind 0 value · 1 deleted · 2 document; several only when an undo brought them back
  *   2 agent         text, absent when nobody said
  *   3 sources       array of [path, 16-byte entry id], absent unless curated
+ *   4 overwrite     true: its writer replaced a value unseen, on purpose; absent otherwise
  *
  * Sealed form, before encryption: one byte (0 as is · 1 raw deflate, RFC 1951), the length of what follows in four
  * bytes, big end first, then that, then zeros up to a multiple of 32.
@@ -58,6 +59,8 @@ export interface Payload {
   readonly alternatives: readonly Alternative[]
   readonly agent: string | undefined
   readonly sources: readonly SourceVersion[]
+  /** Whether its writer replaced a value without having seen it, and meant to. */
+  readonly isOverwrite: boolean
 }
 
 /** The alternative that says a memory was deleted. */
@@ -99,6 +102,7 @@ export function encodePayload(payload: Payload): Uint8Array {
       payload.sources.map((source) => [source.path, fromHex(source.entryId)])
     )
   }
+  if (payload.isOverwrite) fields.set(4, true)
   const bytes = encodeCbor(fields)
   if (bytes.length > MAX_PAYLOAD_BYTES) {
     throw new CoreError(
@@ -119,11 +123,14 @@ export function decodePayload(bytes: Uint8Array): Payload {
   const path = decodePath(fields)
   const alternatives = fields.array(1, MAX_ALTERNATIVES).map(decodeAlternative)
   if (alternatives.length === 0) throw malformed('a payload', 'has no value')
+  if (fields.has(4) && fields.value(4) !== true)
+    throw malformed('a payload', 'is an overwrite that is not true')
   return {
     path,
     alternatives,
     agent: fields.has(2) ? fields.text(2, MAX_LABEL_BYTES) : undefined,
-    sources: fields.has(3) ? decodeSources(fields.array(3, MAX_SOURCES)) : []
+    sources: fields.has(3) ? decodeSources(fields.array(3, MAX_SOURCES)) : [],
+    isOverwrite: fields.has(4)
   }
 }
 

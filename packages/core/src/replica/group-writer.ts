@@ -3,7 +3,7 @@ import { SEAL_RANDOM_BYTES } from '@cis-memory/store'
 import { sha256 } from '../entry/hash.ts'
 import { type EntryType, payloadContext, sealHeader, type UnsealedHeader } from '../entry/header.ts'
 import type { Path } from '../entry/path.ts'
-import { type Alternative, encodePayload } from '../entry/payload.ts'
+import { type Alternative, encodePayload, type Payload } from '../entry/payload.ts'
 import type { SpaceId } from '../entry/space-keys.ts'
 import { CoreError } from '../errors.ts'
 import { MAX_CLOCK_AHEAD_MS, MAX_COMMIT_ENTRIES, MAX_PARENTS } from '../limits.ts'
@@ -22,6 +22,8 @@ export interface Draft {
   readonly alternatives: readonly Alternative[]
   readonly agent: string | undefined
   readonly sources: readonly SourceVersion[]
+  /** @default false */
+  readonly isOverwrite?: boolean
 }
 
 export interface WrittenEntry {
@@ -175,10 +177,11 @@ export class GroupWriter {
       parents: replaced.map((entry) => entry.id).sort(),
       keyId: codec.keyId
     }
-    const payload = encodePayload(draft)
-    const cipher = codec.seal(payload, payloadContext(header), this.#runtime.random(SEAL_RANDOM_BYTES))
+    const payload: Payload = { isOverwrite: false, ...draft }
+    const random = this.#runtime.random(SEAL_RANDOM_BYTES)
+    const cipher = codec.seal(encodePayload(payload), payloadContext(header), random)
     const stored = storedEntry(sealHeader(header, sha256(cipher), cipher.length), cipher, undefined, 0n)
-    return openedEntry(stored, draft)
+    return openedEntry(stored, payload)
   }
 
   /** A time later than everything replaced and, as far as that allows, the wall clock's. */

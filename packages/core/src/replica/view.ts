@@ -129,6 +129,7 @@ export class DomainView {
       agent: entry.payload?.agent,
       writtenAt: timestampMs(header.hlc),
       parents: header.parents,
+      isOverwrite: entry.payload?.isOverwrite ?? false,
       sources: entry.payload?.sources ?? []
     }
     if (entry.alternatives.length === 0) return [{ ...authorship, index: 0, ...UNREADABLE }]

@@ -58,6 +58,31 @@ describe('put and its base', () => {
     expect(written.replaced).toEqual([entryId])
   })
 
+  it('records that a value was replaced unseen, and only then', async () => {
+    const [a, b] = (await devices(2)) as [Device, Device]
+    const overwrite = async (value: number): Promise<unknown> =>
+      a.memory.within('/acme/web').public.put('key', value, { overwrite: true })
+    await overwrite(1)
+    await overwrite(2)
+    await a.memory.public.get('key')
+    await a.memory.public.put('key', 3, { overwrite: true })
+    await a.memory.public.delete('key')
+    await overwrite(5)
+    await a.memory.within('/acme/web').public.delete('key', { overwrite: true })
+    await syncAll([a, b])
+    const history = await collect(a.memory.public.history('key'))
+    expect(history.map(({ version }) => [version.value, version.isOverwrite]).reverse()).toEqual([
+      [1, false],
+      [2, true],
+      [3, false],
+      [undefined, false],
+      [5, false],
+      [undefined, true]
+    ])
+    const [onB] = await collect(b.memory.public.history('key'))
+    expect(onB?.version.isOverwrite).toBe(true)
+  })
+
   it('never overwrites a conflict, however it is asked', async () => {
     const [a, b] = (await devices(2)) as [Device, Device]
     await a.memory.public.put('key', 'a')

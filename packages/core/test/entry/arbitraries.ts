@@ -126,7 +126,8 @@ export const anyPayload: fc.Arbitrary<Payload> = fc.record({
   path: anyPath,
   alternatives: fc.array(anyAlternative, { minLength: 1, maxLength: 3 }),
   agent: orNone(anyLabel),
-  sources: fc.array(fc.record({ path: anyPath, entryId: anyId as fc.Arbitrary<EntryId> }), { maxLength: 2 })
+  sources: fc.array(fc.record({ path: anyPath, entryId: anyId as fc.Arbitrary<EntryId> }), { maxLength: 2 }),
+  isOverwrite: fc.boolean()
 })
 
 export const anyHeader: fc.Arbitrary<Header> = fc

@@ -54,7 +54,7 @@ function value(of: Alternative['value'], more: Partial<Alternative> = {}): Alter
 }
 
 function payload(...alternatives: Alternative[]): Payload {
-  return { path: parsePath('/acme/web'), alternatives, agent: undefined, sources: [] }
+  return { path: parsePath('/acme/web'), alternatives, agent: undefined, sources: [], isOverwrite: false }
 }
 
 describe('payloads', () => {
@@ -86,6 +86,8 @@ describe('payloads', () => {
     ['an agent of 256 bytes', { 2: 'a'.repeat(256) }],
     ['an agent that is null', { 2: null }],
     ['an empty list of sources', { 3: [] }],
+    ['an overwrite that is false', { 4: false }],
+    ['an overwrite that is a number', { 4: 1 }],
     ['65 sources', { 3: Array.from({ length: 65 }, () => ['/a', filled(1, 16)]) }],
     ['a source with an id of 15 bytes', { 3: [['/a', filled(1, 15)]] }],
     ['a source at the root', { 3: [['/', filled(1, 16)]] }],

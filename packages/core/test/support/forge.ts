@@ -61,7 +61,8 @@ export class Forger {
       path: parsePath(options.sealedPath ?? path),
       alternatives: [alternative],
       agent: undefined,
-      sources: []
+      sources: [],
+      isOverwrite: false
     })
     const cipher = sealPayload(keys.contentKey, payload, payloadContext(header), new Uint8Array(24).fill(n))
     return { header: sealHeader(header, sha256(cipher), cipher.length), cipher }

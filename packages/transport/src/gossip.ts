@@ -12,8 +12,10 @@ import { type DeviceId, MAX_GOSSIP_MESSAGE_BYTES, type Runtime } from '@cis-memo
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { overlay, type Registrar, type StreamHandler, type Topology } from './components.ts'
 import { notRunning, TransportError } from './errors.ts'
+import { handedOver } from './handed-over.ts'
 import {
   GOSSIP_CHECK_MS,
+  GOSSIP_HANDOVER_MS,
   GOSSIP_PENALTY_HALF_LIFE_MS,
   GOSSIP_REJECT_PENALTY,
   GOSSIP_SEEN_MS,
@@ -25,6 +27,7 @@ import {
   MAX_TOPICS
 } from './limits.ts'
 import { deviceOfPeer } from './peer-id.ts'
+import { resolvers } from './waiting.ts'
 
 /**
  * What becomes of a message: `accept` forwards it, `ignore` drops it, `reject` drops it and costs its sender
@@ -42,8 +45,11 @@ export type TopicValidator = (message: Uint8Array, from: DeviceId) => Verdict | 
 
 /** How a publication went. */
 export interface PublishResult {
-  /** Peers the message was handed to. They may still lose it: gossip has no receipts. */
-  readonly reached: number
+  /**
+   * Peers the message was handed to: all of it has left for them, also when the network is stopped right away. They
+   * may still lose it, since gossip has no receipts.
+   */
+  readonly reached: readonly DeviceId[]
   /** The same bytes were published or seen within the last two minutes; nothing was sent. */
   readonly isRepeat: boolean
 }
@@ -52,6 +58,7 @@ export interface GossipInit {
   readonly runtime: Runtime
   /** Whether this connection belongs to a member, and its device. */
   readonly memberOf: (connection: Connection) => DeviceId | undefined
+  readonly isMember: (device: DeviceId) => boolean
   /** Whether gossip may be exchanged with a member by now. */
   readonly isTrusted: (device: DeviceId) => boolean
   /** Open connections of members. */
@@ -179,7 +186,7 @@ export class Gossip {
 
   subscribers(topic: string): DeviceId[] {
     const peers = this.#pubsub?.getSubscribers(topic) ?? []
-    const heard = peers.filter((peer) => this.#isHeard(peer.toString()))
+    const heard = peers.filter((peer) => this.#streamTo(peer.toString()) !== undefined)
     return heard.map(deviceOfPeer).filter((device) => device !== undefined)
   }
 
@@ -193,14 +200,32 @@ export class Gossip {
     if (!this.#isRunning || this.#pubsub === undefined) throw notRunning()
     try {
       const { recipients } = await this.#pubsub.publish(topic, message)
-      const reached = recipients.filter((peer) => this.#isHeard(peer.toString())).length
-      return { reached, isRepeat: false }
+      return { reached: await this.#handedTo(recipients), isRepeat: false }
     } catch (error) {
       if (error instanceof Error && error.message === 'PublishError.Duplicate') {
-        return { reached: 0, isRepeat: true }
+        return { reached: [], isRepeat: true }
       }
       if (!this.#isRunning) throw notRunning()
       throw error
+    }
+  }
+
+  /**
+   * Those whose stream takes all it was given while we wait. Gossipsub counts whoever has a stream: also a frozen peer,
+   * whose stream fills up, and one that has given it up.
+   */
+  async #handedTo(peers: readonly PeerId[]): Promise<DeviceId[]> {
+    const { promise: timeout, resolve } = resolvers<boolean>()
+    const cancel = this.#init.runtime.timer(GOSSIP_HANDOVER_MS, () => resolve(false))
+    const reached = peers.map(async (peer) => {
+      const stream = this.#streamTo(peer.toString())
+      const isHanded = stream !== undefined && (await Promise.race([handedOver(stream), timeout]))
+      return isHanded && this.#streamTo(peer.toString()) === stream ? deviceOfPeer(peer) : undefined
+    })
+    try {
+      return (await Promise.all(reached)).filter((device) => device !== undefined)
+    } finally {
+      cancel()
     }
   }
 
@@ -284,7 +309,7 @@ export class Gossip {
       const device = this.#init.memberOf(connection)
       if (missed === undefined || device === undefined || !this.#init.isTrusted(device)) continue
       const outbound = pubsub.streamsOutbound.get(peer)
-      if (known.has(peer) && outbound !== undefined && this.#isHeard(peer)) {
+      if (known.has(peer) && this.#streamTo(peer) !== undefined) {
         this.#speakers.set(peer, 0)
         continue
       }
@@ -296,10 +321,10 @@ export class Gossip {
     }
   }
 
-  /** Whether the peer still reads what we send: one that gave up on our stream has closed its side of it. */
-  #isHeard(peer: string): boolean {
+  /** The stream by which a peer still reads what we send: one that gave up on it has closed its side. */
+  #streamTo(peer: string): Stream | undefined {
     const stream = this.#pubsub?.streamsOutbound.get(peer)?.rawStream
-    return stream !== undefined && stream.status === 'open' && stream.remoteWriteStatus === 'writable'
+    return stream?.status === 'open' && stream.remoteWriteStatus === 'writable' ? stream : undefined
   }
 
   #scheduleCheck(): void {
@@ -316,7 +341,9 @@ export class Gossip {
   async #judge(topic: string, peer: PeerId, data: Uint8Array): Promise<Verdict> {
     const validator = this.#validators.get(topic)
     const device = deviceOfPeer(peer)
-    if (validator === undefined || device === undefined || !this.#init.isTrusted(device)) return 'ignore'
+    // Its sender was trusted, or its stream would not have been read. By now that connection may be gone, and the trust
+    // in it; a peer that says something and leaves is heard nevertheless.
+    if (validator === undefined || device === undefined || !this.#init.isMember(device)) return 'ignore'
     const load = this.#validating.get(device) ?? { count: 0, bytes: 0 }
     if (load.count >= MAX_GOSSIP_VALIDATING || load.bytes + data.length > MAX_GOSSIP_VALIDATING_BYTES) {
       return 'ignore'

@@ -4,7 +4,7 @@
 
 /** A gap that gossip shows is filled after this pause: what is late may still come by itself. */
 export const GAP_PAUSE_MS = 1_000
-/** A broadcast waits this long for a connected member to listen, and looks this often. */
+/** A broadcast waits this long for connected members to listen, and looks this often. */
 export const GOSSIP_READY_MS = 2_000
 export const GOSSIP_POLL_MS = 20
 /** An invitation is open for an hour unless its maker says otherwise. */
@@ -79,6 +79,8 @@ export const STABLE_CONNECTION_MS = 10_000
 export const MAX_GOSSIP_PACKET_BYTES: number = 8 * 1024 * 1024
 /** Gossip waiting to be sent to one slow peer. Beyond, its stream is dropped and made anew. */
 export const MAX_GOSSIP_UNSENT_BYTES: number = 4 * 1024 * 1024
+/** A peer whose stream has not taken a message by then does not count as reached. It may still get it. */
+export const GOSSIP_HANDOVER_MS = 1_000
 /** Gossip of one peer that is being validated. Beyond either, its messages are ignored; sync brings them later. */
 export const MAX_GOSSIP_VALIDATING = 64
 export const MAX_GOSSIP_VALIDATING_BYTES: number = 4 * 1024 * 1024

@@ -39,8 +39,8 @@ export interface NetworkOptions {
   /** Whether a device is a member. Asked at every connection and every stream; keep it quick. */
   readonly allow: (device: DeviceId) => boolean
   /**
-   * Whether gossip may be exchanged with a connected member by now, for instance once its handshake is done. Call
-   * `refresh` when the answer changes.
+   * Whether gossip with a connected member may begin, for instance because its handshake is done. Call `refresh` when
+   * it may. Once begun it lasts as long as the connection, or until `allow` says otherwise.
    *
    * @default always
    */
@@ -130,7 +130,8 @@ export interface Network extends TypedEventTarget<NetworkEvents>, AsyncDisposabl
   /** Answers a protocol. One handler per protocol. */
   handle(protocol: string, handler: ChannelHandler, options?: HandleOptions): Promise<void>
   /**
-   * Hands a message to the connected members that listen to a topic. Never waits for them.
+   * Hands a message to the connected members that listen to a topic. Waits a second at most for those that are slow
+   * to take it.
    *
    * @throws {TransportError} `TRANSPORT_MESSAGE_TOO_LARGE`, `TRANSPORT_NOT_RUNNING`
    */

@@ -94,6 +94,7 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
     this.#gossip = new Gossip({
       runtime: this.#runtime,
       memberOf: (connection) => this.#memberOf(connection),
+      isMember: (device) => this.#isAllowed(device),
       isTrusted: (device) => this.#isAllowed(device) && (options.isTrusted?.(device) ?? true),
       connections: () =>
         this.#connections

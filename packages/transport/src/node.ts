@@ -190,8 +190,9 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
   }
 
   /**
-   * Tells every connected member of the versions of one public memory that are live. Gossip is lossy: `reached`
-   * counts the peers it was handed to, and promises nothing about delivery.
+   * Tells every connected member of the versions of one public memory that are live. `reached` counts the peers that
+   * all of it was handed to, also if this node is stopped right away. Gossip is lossy: it promises nothing about
+   * what they do with it.
    *
    * @param path absolute
    * @throws {CoreError} `CORE_NOT_FOUND` when nothing is there
@@ -199,12 +200,12 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
   async broadcastUpdate(path: string): Promise<{ readonly reached: number }> {
     const messages = await broadcastOf(this.#replica, tokenOf(this.#replica, path))
     await this.#gossipReady()
-    let reached = 0
+    let reached: readonly DeviceId[] | undefined
     for (const message of messages) {
       const published = await this.#network.publish(this.#replica.topic, message)
-      reached = Math.max(reached, published.reached)
+      reached = published.reached.filter((device) => reached?.includes(device) ?? true)
     }
-    return { reached }
+    return { reached: reached?.length ?? 0 }
   }
 
   /**
@@ -302,11 +303,12 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
     })
   }
 
-  /** Waits a moment until some connected member listens: right after connecting nobody does yet. */
+  /** Waits a moment until every connected member listens: right after connecting it does not yet. */
   async #gossipReady(): Promise<void> {
     const { topic, runtime } = this.#replica
     for (let waitedMs = 0; waitedMs < GOSSIP_READY_MS; waitedMs += GOSSIP_POLL_MS) {
-      if (this.connectedPeers().length === 0 || this.#network.subscribers(topic).length > 0) return
+      const listening = this.#network.subscribers(topic)
+      if (this.connectedPeers().every((device) => listening.includes(device))) return
       await new Promise<void>((resolve) => runtime.timer(GOSSIP_POLL_MS, resolve))
     }
   }

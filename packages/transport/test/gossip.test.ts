@@ -4,7 +4,7 @@ import type { Connection, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
 import type { TopicValidator } from '../src/gossip.ts'
-import { GOSSIP_CHECK_MS, MAX_GOSSIP_VALIDATING } from '../src/limits.ts'
+import { GOSSIP_CHECK_MS, GOSSIP_HANDOVER_MS, MAX_GOSSIP_VALIDATING } from '../src/limits.ts'
 import type { NetworkOptions } from '../src/network-types.ts'
 import { systemRuntime } from '../src/system-runtime.ts'
 import {
@@ -78,7 +78,8 @@ describe('publish', () => {
     const [a, b, c] = await Promise.all([startListener(), startListener(), startListener()])
     await join(a, b)
     await join(a, c)
-    expect(await a.network.publish(TOPIC, bytes('hello'))).toEqual({ reached: 2, isRepeat: false })
+    const { reached, isRepeat } = await a.network.publish(TOPIC, bytes('hello'))
+    expect([reached.toSorted(), isRepeat]).toEqual([[b.network.device, c.network.device].toSorted(), false])
     await Promise.all([b.arrived('hello'), c.arrived('hello')])
     expect(b.received).toEqual([{ text: 'hello', from: a.network.device }])
   })
@@ -87,7 +88,7 @@ describe('publish', () => {
     const a = await startListener()
     const b = await startNetwork()
     await connect(a.network, b)
-    expect(await a.network.publish(TOPIC, bytes('hello'))).toEqual({ reached: 0, isRepeat: false })
+    expect(await a.network.publish(TOPIC, bytes('hello'))).toEqual({ reached: [], isRepeat: false })
   })
 
   it('does not come back to its sender', async () => {
@@ -104,7 +105,7 @@ describe('publish', () => {
     const [a, b] = await Promise.all([startListener(), startListener()])
     await join(a, b)
     await a.network.publish(TOPIC, bytes('hello'))
-    expect(await a.network.publish(TOPIC, bytes('hello'))).toEqual({ reached: 0, isRepeat: true })
+    expect(await a.network.publish(TOPIC, bytes('hello'))).toEqual({ reached: [], isRepeat: true })
   })
 
   it('refuses a message over the limit before anything is sent, and gossip lives on', async () => {
@@ -116,8 +117,28 @@ describe('publish', () => {
       code: 'TRANSPORT_MESSAGE_TOO_LARGE'
     })
     const largest = new Uint8Array(MAX_GOSSIP_MESSAGE_BYTES).fill(0x61)
-    expect(await a.network.publish(TOPIC, largest)).toMatchObject({ reached: 1 })
+    expect(await a.network.publish(TOPIC, largest)).toMatchObject({ reached: [b.network.device] })
     await b.arrived('a'.repeat(64))
+  })
+
+  it('reaches whoever it says it has, also when the network is stopped at once', async () => {
+    const connected = new Set<DeviceId>()
+    const b = await startListener(undefined, { isTrusted: (device) => connected.has(device) })
+    b.network.addEventListener('peer:connect', ({ detail }) => {
+      connected.add(detail)
+      b.network.refresh()
+    })
+    b.network.addEventListener('peer:disconnect', ({ detail }) => connected.delete(detail))
+    const a = await startListener()
+    await join(a, b)
+    // More than a stream's first window, and than a socket takes at once.
+    const messages = Array.from({ length: 12 }, () =>
+      randomBytes(MAX_GOSSIP_MESSAGE_BYTES / 2).toString('hex')
+    )
+    const published = await Promise.all(messages.map((text) => a.network.publish(TOPIC, bytes(text))))
+    await a.network.stop()
+    expect(published.map(({ reached }) => reached)).toEqual(messages.map(() => [b.network.device]))
+    await Promise.all(messages.map((text) => b.arrived(text.slice(0, 64))))
   })
 
   it('reaches nobody any more after a peer has ceased to listen', async () => {
@@ -129,7 +150,7 @@ describe('publish', () => {
     const change = nextEvent(a.network, 'gossip:subscription', (detail) => !detail.isSubscribed)
     unsubscribe()
     expect(await change).toEqual({ device: b.device, topic: TOPIC, isSubscribed: false })
-    expect(await a.network.publish(TOPIC, bytes('hello'))).toMatchObject({ reached: 0 })
+    expect(await a.network.publish(TOPIC, bytes('hello'))).toMatchObject({ reached: [] })
   })
 })
 
@@ -230,7 +251,7 @@ describe('a member that is not trusted yet', () => {
     await connect(b.network, a.network)
     // By then gossip between two who trust each other would have begun.
     for (let i = 0; i < 10; i++) await handled(b, a)
-    expect(await a.network.publish(TOPIC, bytes('too early'))).toMatchObject({ reached: 0 })
+    expect(await a.network.publish(TOPIC, bytes('too early'))).toMatchObject({ reached: [] })
     expect(a.network.subscribers(TOPIC)).toEqual([])
     expect(b.network.subscribers(TOPIC)).toEqual([])
     const subscribed = listening(a.network, b.network.device, TOPIC)
@@ -244,16 +265,16 @@ describe('a member that is not trusted yet', () => {
     expect(b.received.map((message) => message.text)).toEqual(['now'])
   })
 
-  it('is not listened to when trust is lost', async () => {
-    const trusted = new Set<DeviceId>()
-    const a = await startListener(undefined, { isTrusted: (device) => trusted.has(device) })
+  it('is not listened to any more once it is no member', async () => {
+    const members = new Set<DeviceId>()
+    const a = await startListener(undefined, { allow: (device) => members.has(device) })
     const b = await startListener()
-    trusted.add(b.network.device)
+    members.add(b.network.device)
     await join(b, a)
-    trusted.delete(b.network.device)
+    members.delete(b.network.device)
     await b.network.publish(TOPIC, bytes('unheard'))
-    await handled(b, a)
-    trusted.add(b.network.device)
+    await expect(handled(b, a)).rejects.toMatchObject({ code: 'SYNC_DISCONNECTED' })
+    members.add(b.network.device)
     await b.network.publish(TOPIC, bytes('heard'))
     await a.arrived('heard')
     expect(a.received.map((message) => message.text)).toEqual(['heard'])
@@ -326,9 +347,30 @@ describe('a member with other software', () => {
     const connection = await raw.dial(multiaddr(listener.network.at))
     await listening(listener.network, key.id, TOPIC)
     const publish = () => listener.network.publish(TOPIC, new Uint8Array(randomBytes(8)))
-    await expect.poll(publish).toMatchObject({ reached: 1 })
+    await expect.poll(publish).toMatchObject({ reached: [key.id] })
     await gossipStream(connection)!.close()
-    await expect.poll(publish).toMatchObject({ reached: 0 })
+    await expect.poll(publish).toMatchObject({ reached: [] })
+  })
+
+  it('is not counted as reached while our stream to it is full', async () => {
+    const key = newKey()
+    const impatient = {
+      ...systemRuntime,
+      timer: (ms: number, callback: () => void) =>
+        systemRuntime.timer(ms === GOSSIP_HANDOVER_MS ? 20 : ms, callback)
+    }
+    const listener = await startListener(undefined, { runtime: impatient })
+    const raw = await startRawNode(key)
+    raw.services.pubsub.subscribe(TOPIC)
+    const connection = await raw.dial(multiaddr(listener.network.at))
+    await listening(listener.network, key.id, TOPIC)
+    const publish = (length: number) => listener.network.publish(TOPIC, new Uint8Array(randomBytes(length)))
+    await expect.poll(() => publish(8)).toMatchObject({ reached: [key.id] })
+    gossipStream(connection)!.pause()
+    const published = await Promise.all([1, 2, 3].map(() => publish(MAX_GOSSIP_MESSAGE_BYTES)))
+    expect(published.at(-1)).toMatchObject({ reached: [] })
+    gossipStream(connection)!.resume()
+    await expect.poll(() => publish(8)).toMatchObject({ reached: [key.id] })
   })
 
   it('does not get an oversize message through, and gossip with it lives on', async () => {

@@ -187,6 +187,29 @@ describe('a node', () => {
     expect(await a.memory.public.get('news')).toMatchObject({ state: 'conflict' })
   })
 
+  it('hands broadcasts to a member that has only just connected, too', async () => {
+    const a = await founder()
+    await a.memory.public.put('news', 'one')
+    const b = await join((await a.node.invite()).code, 'second')
+    await connected(a, b.node.device)
+    expect(await a.node.broadcastUpdate('/acme/news')).toEqual({ reached: 1 })
+    const c = await join((await a.node.invite()).code, 'third')
+    await connected(a, c.node.device)
+    expect(await a.node.broadcastUpdate('/acme/news')).toEqual({ reached: 2 })
+  })
+
+  it('loses no broadcast by stopping right after it', async () => {
+    const a = await founder()
+    const b = await join((await a.node.invite()).code, 'second')
+    await connected(b, a.node.device)
+    await b.memory.public.put('news', 'hot')
+    const heard = received(a.memory, '/acme/news')
+    expect(await b.node.broadcastUpdate('/acme/news')).toEqual({ reached: 1 })
+    await b.node.stop()
+    await heard
+    expect(await a.memory.public.get('news')).toMatchObject({ value: 'hot' })
+  })
+
   it('fills the gap when a broadcast shows that others were missed', async () => {
     const a = await founder()
     const b = await join((await a.node.invite()).code, 'second')
@@ -288,7 +311,7 @@ describe('a node', () => {
     }
     await a.memory.public.put('secret', 1)
     expect(await a.node.broadcastUpdate('/acme/secret')).toEqual({ reached: 0 })
-    expect(await impostor.publish(a.replica.topic, new Uint8Array(64))).toMatchObject({ reached: 0 })
+    expect(await impostor.publish(a.replica.topic, new Uint8Array(64))).toMatchObject({ reached: [] })
     expect(a.node.connectedPeers()).toEqual([])
     expect(heard).toEqual([])
   })

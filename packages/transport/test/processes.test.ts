@@ -106,9 +106,12 @@ describe('a peer in another process', () => {
     const sending = Promise.allSettled(
       Array.from({ length: 30 }, () => channel.send(new Uint8Array(1024 * 1024)))
     )
-    for (let i = 0; i < 12; i++) await network.publish('topic', new Uint8Array(randomBytes(250_000)))
+    const publishing = Promise.all(
+      Array.from({ length: 12 }, () => network.publish('topic', new Uint8Array(randomBytes(250_000))))
+    )
     await within(2_000, network.stop(), 'stop')
     expect((await sending).at(-1)?.status).toBe('rejected')
+    expect((await publishing).at(-1)).toMatchObject({ reached: [] })
   })
 
   it('exits by itself once its network has stopped', async () => {

@@ -89,6 +89,9 @@ export async function readConfig(file: string): Promise<CisConfig> {
   return parseConfig(file, (await readSmallFile(file, 'CIS_BAD_CONFIG')) ?? '')
 }
 
+/** What only this machine can reach. A device that listens nowhere else has nothing to announce on the network. */
+const LOOPBACK = /^\/(ip4\/127\.|ip6\/::1\/)/
+
 /** The first `config.toml` of a home: what was chosen, and every other option with its default in a comment. */
 export function defaultConfigText(chosen: {
   readonly device: string
@@ -103,8 +106,8 @@ ${stringify({ name: chosen.device }).trimEnd()}
 [node]
 # Where this device listens. The port was picked once, so that peers find it again.
 ${stringify({ listen: chosen.listen }).trimEnd()}
-# Find peers on the local network.
-mdns = true
+# Find peers on the local network, and be found there.
+mdns = ${chosen.listen.some((address) => !LOOPBACK.test(address))}
 # Peers to dial at the start, as "/ip4/…/tcp/…/p2p/…".
 bootstrap = []
 # Scopes that members of the space may ask for. [] answers nobody.

@@ -36,6 +36,13 @@ describe('config.toml', () => {
     )
   })
 
+  it('announces nothing on the network for a device that only this machine can reach', async () => {
+    const mdnsWith = async (listen: readonly string[]): Promise<boolean> =>
+      (await parseConfig('config.toml', defaultConfigText({ device: 'a', listen }))).node.mdns
+    expect(await mdnsWith(['/ip4/127.0.0.1/tcp/0', '/ip6/::1/tcp/0'])).toBe(false)
+    expect(await mdnsWith(['/ip4/127.0.0.1/tcp/0', '/ip4/0.0.0.0/tcp/0'])).toBe(true)
+  })
+
   it.each([
     ['[node]\n\nmdns = "yes"', 'config.toml:3: node.mdns must be true or false'],
     ['[storage]\ndurability = "ssd"', 'config.toml:2: storage.durability must be "disk" or "os"'],

@@ -39,7 +39,6 @@ export class Device {
   static async first(sandbox: Sandbox, name: string): Promise<Device> {
     const device = await Device.empty(sandbox, name)
     await device.must(['init', '--space', 'team', '--scope', '/acme/web', ...device.#place()])
-    await device.stayHere()
     return device
   }
 
@@ -47,7 +46,6 @@ export class Device {
   static async joined(sandbox: Sandbox, name: string, code: string, beside: Device): Promise<Device> {
     const device = await Device.empty(sandbox, name, beside.directory)
     await device.must(device.joining(), code)
-    await device.stayHere()
     return device
   }
 

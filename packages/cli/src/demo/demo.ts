@@ -82,7 +82,7 @@ export async function runDemo(cli: Invocation, { pause, keep }: DemoOptions): Pr
     )
     await account.note('No agent was given memory of that scope until its owner had settled it.')
     await account.note(
-      `${account.claims} claims were checked in ${seconds.toFixed(1)} s; no memory left this machine.`
+      `${account.claims} claims were checked in ${seconds.toFixed(1)} s; nothing left this machine.`
     )
     if (output.isJson) await output.record({ isDone: true, claims: account.claims, seconds })
     return EXIT.done

@@ -20,6 +20,11 @@ export interface OpenMemoryOptions {
   /** `per-open` for machines that are snapshotted whole, such as sandboxes. @default 'when-in-doubt' */
   readonly epoch?: 'when-in-doubt' | 'per-open'
   /**
+   * Compress public memory where that saves. Sizes then tell a little of what is in it: see the threat model.
+   * @default true
+   */
+  readonly compression?: boolean
+  /**
    * Answer the `cis` command of the same user while this program has the store open. Not on Windows.
    * @default true
    */
@@ -54,6 +59,7 @@ export async function openMemory(options: OpenMemoryOptions): Promise<Memory> {
     createIfMissing: true,
     durability: options.durability ?? 'disk',
     epoch: options.epoch ?? 'when-in-doubt',
+    compression: options.compression ?? true,
     localSocket: options.localSocket ?? true
   })
   try {

@@ -1,5 +1,6 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parsePath } from '@cis-memory/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   type CisSession,
@@ -11,6 +12,7 @@ import {
   type SessionOptions
 } from '../src/index.ts'
 import { HOLDER_WAIT_MS } from '../src/limits.ts'
+import { holderOf } from '../src/open-memory.ts'
 import { SessionProcess } from './child.ts'
 import { temporaryDirectory } from './temporary.ts'
 
@@ -46,6 +48,31 @@ describe('openSession', () => {
     const asked = await session(directory)
     expect(asked.via).toBe('socket')
     expect(await asked.call('memory.get', { path: 'config/timeout' })).toMatchObject({ value: 30 })
+  })
+
+  it('compresses what it writes unless the configuration says no, and so does openMemory', async () => {
+    const home = await newHome()
+    const { configFile } = homeAt(home)
+    const config = await readFile(configFile, 'utf8')
+    await writeFile(configFile, config.replace('compression = true', 'compression = false'))
+    const large = 'x'.repeat(5000)
+    const asked = await session(home)
+    await asked.call('memory.set', { path: 'a', value: large })
+    await asked.close()
+    const key = keyFile(homeAt(home).keyFile)
+    const sizes: number[] = []
+    for (const options of [{}, { compression: false }]) {
+      await using memory = await openMemory({ directory: home, key, scope: '/acme/web', ...options })
+      const paths = options.compression === undefined ? ['a', 'b'] : ['c']
+      for (const path of paths) {
+        if (path !== 'a') await memory.public.put(path, large)
+        const [live] = await holderOf(memory)
+          .replica.view('public')
+          .live(parsePath(`/acme/web/${path}`))
+        sizes.push(live?.stored.cipher.length ?? 0)
+      }
+    }
+    expect(sizes.map((size) => size > large.length)).toEqual([true, false, true])
   })
 
   it('does the same from another process, errors included', async () => {

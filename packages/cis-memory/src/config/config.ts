@@ -25,6 +25,10 @@ export interface CisConfig {
     /** @default 'disk' */
     readonly durability: 'disk' | 'os'
   }
+  readonly memory: {
+    /** Compress public memory where that saves. @default true */
+    readonly compression: boolean
+  }
 }
 
 const address = v.pipe(
@@ -49,7 +53,8 @@ const configFile = v.strictObject({
     })
   ),
   guard: v.optional(v.strictObject({ enforce_check: v.optional(v.unknown()) })),
-  storage: v.optional(v.strictObject({ durability: v.optional(v.picklist(['disk', 'os'])) }))
+  storage: v.optional(v.strictObject({ durability: v.optional(v.picklist(['disk', 'os'])) })),
+  memory: v.optional(v.strictObject({ compression: v.optional(v.boolean()) }))
 })
 
 /**
@@ -59,7 +64,7 @@ const configFile = v.strictObject({
  * @throws {GuardError} `GUARD_ENFORCEMENT_REQUIRED` when it would turn the guard off
  */
 export async function parseConfig(file: string, text: string): Promise<CisConfig> {
-  const { device, node, guard, storage } = parseToml('CIS_BAD_CONFIG', configFile, file, text)
+  const { device, node, guard, storage, memory } = parseToml('CIS_BAD_CONFIG', configFile, file, text)
   if (guard !== undefined && 'enforce_check' in guard && guard.enforce_check !== true) {
     const { GuardError } = await import('@cis-memory/guard')
     throw new GuardError(
@@ -76,7 +81,8 @@ export async function parseConfig(file: string, text: string): Promise<CisConfig
       share: node?.share ?? ['/']
     },
     guard: { enforceCheck: true },
-    storage: { durability: storage?.durability ?? 'disk' }
+    storage: { durability: storage?.durability ?? 'disk' },
+    memory: { compression: memory?.compression ?? true }
   }
 }
 
@@ -120,5 +126,9 @@ enforce_check = true
 [storage]
 # "disk": a write is done once it is on disk. "os": faster, and a power cut may take the last moments.
 durability = "disk"
+
+[memory]
+# Compress public memory where that saves. Sizes then tell a little of what is in it: see docs/threat-model.md.
+compression = true
 `
 }

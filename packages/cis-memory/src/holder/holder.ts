@@ -25,6 +25,8 @@ export interface HolderOptions {
   readonly createIfMissing: boolean
   readonly durability: 'disk' | 'os'
   readonly epoch: 'when-in-doubt' | 'per-open'
+  /** Whether public memory is compressed where that saves. */
+  readonly compression: boolean
   /** Whether other processes of this user are answered. */
   readonly localSocket: boolean
   /** How to start a node, once something needs one. @default `CIS_NODE_OFF` then */
@@ -88,7 +90,7 @@ export class Holder implements NodeHost, AsyncDisposable {
    * @throws {CisError} `CIS_SOCKET_NOT_PRIVATE`, `CIS_SOCKET_PATH_TOO_LONG`
    */
   static async open(options: HolderOptions): Promise<Holder> {
-    const { home, key, runtime, durability, createIfMissing, epoch, adoptSpace } = options
+    const { home, key, runtime, durability, createIfMissing, epoch, compression, adoptSpace } = options
     const place = canListen(options) ? await prepareSocket(home.socketDirectory) : undefined
     let store: Store | undefined
     let replica: Replica | undefined
@@ -102,7 +104,7 @@ export class Holder implements NodeHost, AsyncDisposable {
       })
       const isNew = (await spaceIdentity(store)) === undefined
       if (isNew) await adoptSpace?.(store)
-      replica = await Replica.open({ store, runtime, epoch })
+      replica = await Replica.open({ store, runtime, epoch, compression })
       const book = await PeerBook.open(home.peersFile)
       const holder = new Holder(options, { store, replica, book, place, isNew })
       await holder.#listen()

@@ -98,7 +98,7 @@ export async function runNodeHere(options: RunNodeOptions): Promise<RunningNode>
 }
 
 async function configuredOptions(home: Home): Promise<HolderOptions> {
-  const { node, storage } = await readConfig(home.configFile)
+  const { node, storage, memory } = await readConfig(home.configFile)
   return {
     home,
     key: keyFile(home.keyFile),
@@ -106,6 +106,7 @@ async function configuredOptions(home: Home): Promise<HolderOptions> {
     createIfMissing: false,
     durability: storage.durability,
     epoch: 'when-in-doubt',
+    compression: memory.compression,
     localSocket: true,
     node
   }
@@ -119,6 +120,7 @@ function newHomeOptions(home: Home, runtime: Runtime): Omit<HolderOptions, 'adop
     createIfMissing: true,
     durability: 'disk',
     epoch: 'when-in-doubt',
+    compression: true,
     localSocket: false
   }
 }

@@ -20,7 +20,8 @@ describe('config.toml', () => {
       device: { name: undefined },
       node: { listen: [], mdns: false, bootstrap: [], share: ['/'] },
       guard: { enforceCheck: true },
-      storage: { durability: 'disk' }
+      storage: { durability: 'disk' },
+      memory: { compression: true }
     })
   })
 
@@ -31,7 +32,8 @@ describe('config.toml', () => {
         device: { name: 'Ann "laptop"\n' },
         node: { listen, mdns: true, bootstrap: [], share: ['/'] },
         guard: { enforceCheck: true },
-        storage: { durability: 'disk' }
+        storage: { durability: 'disk' },
+        memory: { compression: true }
       }
     )
   })
@@ -55,13 +57,14 @@ describe('config.toml', () => {
       'config.toml:2: node.listen must be a list of addresses such as'
     ],
     ['[node]\nshare = ["acme"]', 'config.toml:2: node.share[0] must be a scope such as'],
+    ['[memory]\ncompression = "off"', 'config.toml:2: memory.compression must be true or false'],
     ['[device]\nname = ""', 'config.toml:2: device.name must not be empty'],
     ['node = 3', 'config.toml:1: node must be a table'],
     ['[node]\nlisen = []', 'config.toml:2: node.lisen is not known. Did you mean listen?'],
     ['[gaurd]\nenforce_check = true', 'config.toml:1: gaurd is not known. Did you mean guard?'],
     [
       '[interface]\nlanguage = "en"',
-      'config.toml:1: interface is not known. Known: device, node, guard, storage'
+      'config.toml:1: interface is not known. Known: device, node, guard, storage, memory'
     ],
     ['a = \n', 'config.toml:1: ']
   ])('names line, key and what is allowed: %j', async (text, message) => {

@@ -176,14 +176,19 @@ function decodeSources(raw: readonly unknown[]): SourceVersion[] {
   })
 }
 
-/** Compresses when that saves, pads and seals. `random` is 24 fresh bytes. */
+/**
+ * Compresses when that saves and may be done, pads and seals. `random` is 24 fresh bytes.
+ *
+ * @param options.compression whether it may be done: the size of what is compressed tells of its content
+ */
 export function sealPayload(
   key: SealingKey,
   payload: Uint8Array,
   associatedData: Uint8Array,
-  random: Uint8Array
+  random: Uint8Array,
+  { compression = true }: { readonly compression?: boolean } = {}
 ): Uint8Array {
-  return seal(key, frame(payload), associatedData, random)
+  return seal(key, frame(payload, compression ? deflated(payload) : payload), associatedData, random)
 }
 
 /**
@@ -199,10 +204,14 @@ export function openPayload(key: SealingKey, sealed: Uint8Array, associatedData:
   return unframe(framed)
 }
 
-function frame(payload: Uint8Array): Uint8Array {
-  const deflated =
-    payload.length >= MIN_DEFLATED_BYTES ? deflateRawSync(payload, deflateOptions(payload)) : payload
-  const body = deflated.length < payload.length ? deflated : payload
+/** The shorter of a payload and its compressed form. */
+function deflated(payload: Uint8Array): Uint8Array {
+  if (payload.length < MIN_DEFLATED_BYTES) return payload
+  const body = deflateRawSync(payload, deflateOptions(payload))
+  return body.length < payload.length ? body : payload
+}
+
+function frame(payload: Uint8Array, body: Uint8Array): Uint8Array {
   const unpadded = PREFIX_BYTES + body.length
   const framed = new Uint8Array(Math.ceil(unpadded / PADDING_BYTES) * PADDING_BYTES)
   framed[0] = body === payload ? AS_IS : DEFLATED

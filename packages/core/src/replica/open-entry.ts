@@ -28,12 +28,17 @@ export interface DomainCodec {
 }
 
 /** The public domain: payloads are sealed by their author under the space's content key. */
-export function publicCodec(tokens: PathTokens, keyId: KeyId, key: SealingKey): DomainCodec {
+export function publicCodec(
+  tokens: PathTokens,
+  keyId: KeyId,
+  key: SealingKey,
+  options: { readonly compression?: boolean } = {}
+): DomainCodec {
   return {
     domain: 'public',
     tokens,
     keyId,
-    seal: (payload, associatedData, random) => sealPayload(key, payload, associatedData, random),
+    seal: (payload, associatedData, random) => sealPayload(key, payload, associatedData, random, options),
     unseal: (header, cipher) => {
       if (header.keyId !== keyId)
         throw new CoreError('CORE_MALFORMED', 'this payload is sealed with another key')

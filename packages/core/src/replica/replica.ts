@@ -40,6 +40,12 @@ export interface ReplicaOptions {
   readonly runtime: Runtime
   /** `per-open` takes a new actor each time: for machines that are snapshotted whole. @default 'when-in-doubt' */
   readonly epoch?: 'when-in-doubt' | 'per-open'
+  /**
+   * Compress what is written from now on where that saves. How small a text became says something of what is in it;
+   * the threat model says when that matters.
+   * @default true
+   */
+  readonly compression?: boolean
 }
 
 /**
@@ -108,7 +114,7 @@ export class Replica implements Directory, SyncReplica {
    * @throws {CoreError} `CORE_NO_SPACE` before a space was created or joined
    */
   static async open(options: ReplicaOptions): Promise<Replica> {
-    const { store, runtime } = options
+    const { store, runtime, compression = true } = options
     const identity = await spaceIdentity(store)
     if (identity === undefined) {
       throw new CoreError('CORE_NO_SPACE', 'this store belongs to no space yet; create one or join one first')
@@ -122,7 +128,7 @@ export class Replica implements Directory, SyncReplica {
     let replica: Replica | undefined
     const publicDomain = await PublicDomain.open({
       rows,
-      codec: publicCodec(keys.tokens, keys.contentKeyId, keys.contentKey),
+      codec: publicCodec(keys.tokens, keys.contentKeyId, keys.contentKey, { compression }),
       membership,
       key,
       runtime,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createMemory } from '../../src/index.ts'
+import { createMemory, type Path, Replica } from '../../src/index.ts'
 import { MAX_VALUE_BYTES } from '../../src/limits.ts'
 import { fsck } from '../support/fsck.ts'
 import { collect, type Device, devices, openDevice, pull, syncAll } from '../support/world.ts'
@@ -16,6 +16,25 @@ describe('a write', () => {
     bytes[0] = 9
     await writing
     expect(await a.memory.public.get('bytes')).toMatchObject({ value: Uint8Array.of(1, 2) })
+  })
+
+  it('has a size that says nothing of its content once compression is off, and others read it all the same', async () => {
+    const [a, b] = await two()
+    const replica = await Replica.open({ store: a.store, runtime: a.runtime, compression: false })
+    const quiet = { ...a, replica, memory: createMemory(replica, '/acme/web') }
+    const sizeOf = async (device: Device, value: string): Promise<number> => {
+      await device.memory.public.put('key', value)
+      await syncAll([quiet, b])
+      const read = await b.memory.public.get('key')
+      expect(read).toMatchObject({ value })
+      await device.memory.public.get('key')
+      const [live] = await b.replica.view('public').live(read.path as Path)
+      return live?.stored.cipher.length ?? 0
+    }
+    const sizes = [await sizeOf(quiet, 'x'.repeat(5000)), await sizeOf(quiet, 'secret '.repeat(715).slice(5))]
+    expect(sizes[0]).toBeGreaterThan(5000)
+    expect(sizes[1]).toBe(sizes[0])
+    expect(await sizeOf(b, 'x'.repeat(5000))).toBeLessThan(500)
   })
 
   it('at every limit arrives as it was written, and one beyond is refused', async () => {

@@ -243,6 +243,9 @@ describe('sealed payloads', () => {
       { numRuns: 300 }
     )
     expect(sealPayload(KEY, filled(7, 5000), AD, RANDOM).length).toBeLessThan(150)
+    const asItIs = sealPayload(KEY, filled(7, 5000), AD, RANDOM, { compression: false })
+    expect(asItIs.length).toBeGreaterThan(5000)
+    expect(toHex(open(asItIs))).toBe(toHex(filled(7, 5000)))
   })
 
   it('fit their limit at the largest payload, however badly it compresses', () => {

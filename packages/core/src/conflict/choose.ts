@@ -2,6 +2,7 @@ import { badOption, checkLabels, valueToWrite } from '../domains/labels.ts'
 import { nameOf, type Path, parentOf, ROOT } from '../entry/path.ts'
 import { type Alternative, DELETED } from '../entry/payload.ts'
 import { CoreError } from '../errors.ts'
+import { MAX_SEGMENT_BYTES } from '../limits.ts'
 import type { Choice } from '../memory-types.ts'
 import type { Draft } from '../replica/group-writer.ts'
 import type { OpenedEntry } from '../replica/open-entry.ts'
@@ -97,12 +98,25 @@ export function draftOf(path: Path, keep: Alternative, agent: string | undefined
   return { path, type, alternatives: [keep], agent, sources: [] }
 }
 
-/** Where `both` writes a version: beside the path, under its name and a short id. */
+/** Where `both` writes a version: beside the path, under its name, or as much of it as fits, and a short id. */
 export function besidePath(path: Path, version: Version, idLength: number): string {
   const parent = parentOf(path)
   const index = version.index === 0 ? '' : `-${version.index}`
-  const name = `${nameOf(path)}~${version.entryId.slice(0, idLength)}${index}`
+  const suffix = `~${version.entryId.slice(0, idLength)}${index}`
+  const name = `${startOf(nameOf(path), MAX_SEGMENT_BYTES - suffix.length)}${suffix}`
   return parent === ROOT ? `/${name}` : `${parent}/${name}`
+}
+
+/** As many whole characters of a name as fit. A part of a text in NFC is in NFC. */
+function startOf(name: string, maxBytes: number): string {
+  let start = ''
+  let bytes = 0
+  for (const character of name) {
+    bytes += Buffer.byteLength(character)
+    if (bytes > maxBytes) break
+    start += character
+  }
+  return start
 }
 
 function ambiguous(candidates: readonly Candidate[]): CoreError {

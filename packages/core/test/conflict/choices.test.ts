@@ -1,7 +1,7 @@
 import { timestampFromMs } from '@cis-memory/clock'
 import { describe, expect, it } from 'vitest'
 import type { Choice, Conflict } from '../../src/index.ts'
-import { MAX_PARENTS } from '../../src/limits.ts'
+import { MAX_PARENTS, MAX_SEGMENT_BYTES } from '../../src/limits.ts'
 import { type ForgedEntry, Forger } from '../support/forge.ts'
 import { fsck } from '../support/fsck.ts'
 import { collect, type Device, devices, pull, syncAll } from '../support/world.ts'
@@ -75,6 +75,27 @@ describe('a choice', () => {
     expect(await b.memory.public.get(taken)).toMatchObject({ value: 'there already' })
     expect(await b.memory.public.get(alsoWritten[0] ?? '')).toMatchObject({ value: 'a' })
     expect(await b.memory.public.get('key')).toMatchObject({ value: 'b' })
+  })
+
+  it.each([
+    ['of one byte each', 'n'.repeat(MAX_SEGMENT_BYTES)],
+    ['with one of four bytes where it is cut', `${'n'.repeat(246)}\u{1f9e0}`.padEnd(253, 'n')],
+    ['that join when they meet', '\u1112\u1161\u11ab'.normalize('NFC').repeat(85)]
+  ])('of both shortens a name of characters %s, so that the id fits beside it', async (_, name) => {
+    const [a, b] = (await devices(2)) as [Device, Device]
+    await a.memory.public.put(name, 'a')
+    b.runtime.nowMs += 1000
+    await b.memory.public.put(name, 'b')
+    await syncAll([a, b])
+    const { id } = await a.memory.getConflict(name)
+    const { alsoWritten } = await a.memory.resolveConflict(id, { keep: 'both' })
+    const [path = ''] = alsoWritten
+    const [start = '', short] = (path.split('/').at(-1) ?? '').split('~')
+    expect(name.startsWith(start) && start.isWellFormed()).toBe(true)
+    expect(short).toHaveLength(6)
+    expect(Buffer.byteLength(start)).toBeGreaterThan(MAX_SEGMENT_BYTES - '~123456'.length - 4)
+    await pull(b, a)
+    expect(await b.memory.public.get(path)).toMatchObject({ value: 'a' })
   })
 
   it('of both keeps apart two versions whose ids start alike', async () => {

@@ -31,6 +31,7 @@ export type {
   PublicMemory,
   PutOptions,
   Resolution,
+  ResolveConflictOptions,
   ResolveOptions,
   SearchHit,
   SearchOptions,

@@ -106,6 +106,15 @@ export interface ResolveOptions extends AbortOptions {
   readonly agent?: string
 }
 
+export interface ResolveConflictOptions extends ResolveOptions {
+  /**
+   * Where the conflict was shown, relative to the scope or absolute. A conflict that is another by now is then told
+   * from one that never was, and one none of whose versions can be opened can be settled: nothing else says what its
+   * memory is called.
+   */
+  readonly path?: string
+}
+
 export interface SearchOptions extends AbortOptions {
   /** @default 20 */
   readonly limit?: number
@@ -171,7 +180,7 @@ export interface Memory extends AsyncDisposable {
    * @throws {StaleConflictError} `CORE_STALE_CONFLICT` when the versions are others by now.
    * @throws {CoreError} `CORE_CONFLICT_NOT_FOUND`, `CORE_AMBIGUOUS_CHOICE`
    */
-  resolveConflict(id: string, choice: Choice, options?: ResolveOptions): Promise<Resolution>
+  resolveConflict(id: string, choice: Choice, options?: ResolveConflictOptions): Promise<Resolution>
   /**
    * Brings back what a resolution (or any write) replaced, as it was: several versions become a conflict again.
    *

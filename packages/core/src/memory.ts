@@ -13,6 +13,7 @@ import type {
   MemoryEvents,
   MemorySnapshot,
   Resolution,
+  ResolveConflictOptions,
   ResolveOptions,
   SearchHit,
   SearchOptions,
@@ -102,7 +103,7 @@ class ScopedMemory implements Memory {
     return this.#conflicts.get(idOrPath)
   }
 
-  resolveConflict(id: string, choice: Choice, options: ResolveOptions = {}): Promise<Resolution> {
+  resolveConflict(id: string, choice: Choice, options: ResolveConflictOptions = {}): Promise<Resolution> {
     return this.#conflicts.resolve(id, choice, options)
   }
 

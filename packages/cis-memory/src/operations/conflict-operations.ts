@@ -1,11 +1,4 @@
-import {
-  type AbortOptions,
-  type Conflict,
-  type EntryId,
-  type Memory,
-  StaleConflictError,
-  type Version
-} from '@cis-memory/core'
+import type { AbortOptions, Conflict, EntryId, Memory, Version } from '@cis-memory/core'
 import { given } from '../given.ts'
 import { type CallHandlers, publicOf, type SessionMemory, type StreamHandlers } from './handlers.ts'
 
@@ -23,8 +16,7 @@ export function conflictCalls(session: SessionMemory): Calls {
 
     'conflicts.resolve': async ({ id, path, choice, agent }, signal) => {
       publicOf(session)
-      if (path !== undefined) await requireCurrent(memory, path, id, { signal })
-      const resolution = await memory.resolveConflict(id, choice, { ...given({ agent }), signal })
+      const resolution = await memory.resolveConflict(id, choice, { ...given({ agent, path }), signal })
       return { resolution, remaining: await countConflicts(memory, { signal }) }
     },
 
@@ -49,18 +41,6 @@ export async function countConflicts(memory: Memory, options: AbortOptions): Pro
   let count = 0
   for await (const conflict of memory.getUnresolvedConflicts(options)) if (conflict.id !== '') count++
   return count
-}
-
-/** @throws {StaleConflictError} unless the conflict at a path is the one that was shown */
-async function requireCurrent(
-  memory: Memory,
-  path: string,
-  id: string,
-  options: AbortOptions
-): Promise<void> {
-  const read = await memory.public.get(path, options)
-  const currentId = read.state === 'conflict' ? read.conflict.id : undefined
-  if (currentId !== id) throw new StaleConflictError(path, currentId)
 }
 
 /**

@@ -116,7 +116,10 @@ export interface ShownConflict {
 export interface ResolveArguments {
   /** The id that was shown. When the conflict is another by now: `CORE_STALE_CONFLICT`. */
   readonly id: string
-  /** Where it was shown. With it, a stale id is told from one that never was. */
+  /**
+   * Where it was shown. With it, a stale id is told from one that never was, and versions that nobody can open are
+   * settled.
+   */
   readonly path?: string | undefined
   readonly choice: Choice
   readonly agent?: string | undefined

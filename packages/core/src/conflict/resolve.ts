@@ -4,12 +4,12 @@ import { type Path, parsePath, resolvePath } from '../entry/path.ts'
 import { DELETED } from '../entry/payload.ts'
 import { CoreError, StaleBaseError, StaleConflictError } from '../errors.ts'
 import { MAX_ALTERNATIVES, MAX_COMMIT_ENTRIES } from '../limits.ts'
-import type { Choice, Resolution, ResolveOptions, Written } from '../memory-types.ts'
+import type { Choice, Resolution, ResolveConflictOptions, ResolveOptions, Written } from '../memory-types.ts'
 import type { Draft } from '../replica/group-writer.ts'
 import { type OpenedEntry, pathName } from '../replica/open-entry.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Transaction } from '../replica/transaction.ts'
-import type { DomainView } from '../replica/view.ts'
+import { type DomainView, tokenOfUnreadable } from '../replica/view.ts'
 import type { Conflict, Version } from '../versions.ts'
 import { alternativeOf, besidePath, type CheckedChoice, checkChoice, decide, draftOf } from './choose.ts'
 import { conflictId, conflictKind } from './detect.ts'
@@ -30,20 +30,24 @@ export class Conflicts {
 
   /** One conflict by id or path. */
   async get(idOrPath: string): Promise<Conflict> {
-    const token =
-      (await this.#replica.pathOfConflict(idOrPath)) ??
-      this.#view.codec.tokens.of(resolvePath(this.#scope, idOrPath))
-    const conflict = this.#isInScope(token) ? await this.#view.conflictAt(token) : undefined
+    const byId = await this.#replica.pathOfConflict(idOrPath)
+    const named = byId === undefined ? resolvePath(this.#scope, idOrPath) : undefined
+    const token = named === undefined ? byId : this.#view.codec.tokens.of(named)
+    if (token === undefined || !this.#isInScope(token)) throw notFound()
+    const conflict = await this.#view.conflictAt(token)
     if (conflict === undefined) throw notFound()
-    return conflict
+    // When nothing there can be opened, only whoever asks knows its name.
+    return named === undefined ? conflict : { ...conflict, path: named }
   }
 
-  async resolve(id: string, choice: Choice, options: ResolveOptions): Promise<Resolution> {
+  async resolve(id: string, choice: Choice, options: ResolveConflictOptions): Promise<Resolution> {
     options.signal?.throwIfAborted()
     const checked = checkChoice(choice, options.agent)
-    const token = await this.#replica.pathOfConflict(id)
+    const named = options.path === undefined ? undefined : this.#nameOf(options.path)
+    const token =
+      named === undefined ? await this.#replica.pathOfConflict(id) : this.#view.codec.tokens.of(named)
     if (token === undefined || !this.#isInScope(token)) throw notFound()
-    const path = pathName(await this.#view.liveAt(token))
+    const path = named ?? pathName(await this.#view.liveAt(token))
     if (path === undefined) throw nameless()
     const plan = (transaction: Transaction): Promise<readonly Draft[]> =>
       this.#planResolution(transaction, path, token, id, checked, options.agent)
@@ -142,6 +146,11 @@ export class Conflicts {
     return found
   }
 
+  /** A path as a caller gives it; `undefined` for what one without a name is called. */
+  #nameOf(path: string): Path | undefined {
+    return tokenOfUnreadable(path) === undefined ? resolvePath(this.#scope, path) : undefined
+  }
+
   /** By tokens, since a path none of whose versions can be opened has no name. */
   #isInScope(token: Uint8Array): boolean {
     return startsWith(token, this.#view.codec.tokens.of(this.#scope))
@@ -166,7 +175,7 @@ function undoDraft(path: Path, replaced: readonly OpenedEntry[], agent: string |
 function nameless(): CoreError {
   return new CoreError(
     'CORE_AMBIGUOUS_CHOICE',
-    'none of these versions can be opened here, so the name of their memory is not known; nothing was written. Write to it by its path, with what was read there as the base'
+    'none of these versions can be opened here, so the name of their memory is not known; nothing was written. Give its path with the choice, or write to it by its path, with what was read there as the base'
   )
 }
 

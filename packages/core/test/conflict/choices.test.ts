@@ -141,7 +141,7 @@ describe('a choice', () => {
     }
   })
 
-  it('cannot be made about versions nobody can open, but they can be found and written over by path', async () => {
+  it('about versions nobody can open takes the name of their memory, which nothing else tells', async () => {
     const [a, b] = (await devices(2)) as [Device, Device]
     const forger = new Forger(b.replica)
     const lying = forger.entry('/acme/web/key', 1, { sealedPath: '/acme/web/other' })
@@ -150,14 +150,40 @@ describe('a choice', () => {
     expect(listed?.kind).toBe('unreadable')
     const id = listed?.id ?? ''
     expect(await a.memory.getConflict(id)).toMatchObject({ id })
-    expect(await a.memory.getConflict('key')).toMatchObject({ id })
+    expect(await a.memory.getConflict('key')).toMatchObject({ id, path: '/acme/web/key' })
     await expect(a.memory.within('elsewhere').getConflict(id)).rejects.toMatchObject({
       code: 'CORE_CONFLICT_NOT_FOUND'
     })
     await expect(a.memory.resolveConflict(id, { value: 1 })).rejects.toMatchObject({
       code: 'CORE_AMBIGUOUS_CHOICE'
     })
-    await a.memory.public.put('key', 'mine', { base: await a.memory.public.get('key') })
+    for (const path of ['another', '/acme/other/key']) {
+      await expect(a.memory.resolveConflict(id, { value: 1 }, { path })).rejects.toMatchObject({
+        code: path === 'another' ? 'CORE_STALE_CONFLICT' : 'CORE_BAD_PATH'
+      })
+    }
+    for (const keep of ['local', 'remote', 'both', lying.header.id] as const) {
+      await expect(a.memory.resolveConflict(id, { keep }, { path: 'key' })).rejects.toMatchObject({
+        code: 'CORE_AMBIGUOUS_CHOICE'
+      })
+    }
+    await a.memory.resolveConflict(id, { value: 'mine' }, { path: 'key' })
+    await pull(b, a)
+    for (const device of [a, b]) {
+      expect(await device.memory.public.get('key')).toMatchObject({ value: 'mine' })
+      expect(await collect(device.memory.getUnresolvedConflicts())).toEqual([])
+    }
+  })
+
+  it('to delete settles versions nobody can open, and writing by path does', async () => {
+    const [a, b] = (await devices(2)) as [Device, Device]
+    const forger = new Forger(b.replica)
+    const lying = [1, 2].map((n) => forger.entry(`/acme/web/key-${n}`, n, { sealedPath: '/acme/web/other' }))
+    await a.replica.ingest(forger.batch(lying), SOURCE)
+    const { id } = await a.memory.getConflict('key-1')
+    const { path } = await a.memory.resolveConflict(id, { delete: true }, { path: '/acme/web/key-1' })
+    expect(path).toBe('/acme/web/key-1')
+    await a.memory.public.put('key-2', 'mine', { base: await a.memory.public.get('key-2') })
     expect(await collect(a.memory.getUnresolvedConflicts())).toEqual([])
   })
 })

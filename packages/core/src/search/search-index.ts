@@ -1,4 +1,4 @@
-import MiniSearch from 'minisearch'
+import type MiniSearch from 'minisearch'
 import { isWithin, type Path, ROOT, segmentsOf } from '../entry/path.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Domain, MemoryItem, Read } from '../versions.ts'
@@ -26,40 +26,37 @@ const FIELDS = ['name', 'labels', 'text']
  */
 export class SearchIndex {
   readonly #replica: Replica
-  readonly #index: MiniSearch<Indexed>
+  #index: MiniSearch<Indexed> | undefined
   readonly #stale = new Set<string>()
   #isListening = false
   #isBuilt = false
-  #updating: Promise<void> = Promise.resolve()
+  #updating: Promise<unknown> = Promise.resolve()
 
   constructor(replica: Replica) {
     this.#replica = replica
-    this.#index = new MiniSearch<Indexed>({
-      fields: FIELDS,
-      tokenize,
-      processTerm: (term) => term,
-      searchOptions: { boost: { name: 3, labels: 2 }, prefix: true, fuzzy: 0.15, combineWith: 'AND' }
-    })
   }
 
   /** The memories in a scope that fit a query, best first. */
   async find(query: string, scope: Path, domains: readonly Domain[]): Promise<Match[]> {
     // One update after the other: a query must not overtake one that is still reading what has changed.
-    this.#updating = this.#updating.catch(() => undefined).then(() => this.#update())
-    await this.#updating
+    const updating = this.#updating.catch(() => undefined).then(() => this.#update())
+    this.#updating = updating
+    const index = await updating
     const isWanted = (id: string): boolean => {
       const { domain, path } = parseId(id)
       return domains.includes(domain) && isWithin(path, scope)
     }
-    const found = this.#index.search(query, { filter: (result) => isWanted(result.id) })
+    const found = index.search(query, { filter: (result) => isWanted(result.id) })
     return found.map((result) => ({ ...parseId(result.id), score: result.score }))
   }
 
-  async #update(): Promise<void> {
+  async #update(): Promise<MiniSearch<Indexed>> {
     this.#listen()
+    this.#index ??= await emptyIndex()
+    const index = this.#index
     if (!this.#isBuilt) {
       for (const domain of ['public', 'private'] as const) {
-        for await (const item of this.#replica.view(domain).list(ROOT)) this.#put(domain, item.read)
+        for await (const item of this.#replica.view(domain).list(ROOT)) put(index, domain, item.read)
       }
       this.#isBuilt = true
     }
@@ -67,12 +64,13 @@ export class SearchIndex {
       this.#stale.delete(id)
       const { domain, path } = parseId(id)
       try {
-        this.#put(domain, await this.#replica.view(domain).read(path))
+        put(index, domain, await this.#replica.view(domain).read(path))
       } catch (error) {
         this.#stale.add(id)
         throw error
       }
     }
+    return index
   }
 
   #listen(): void {
@@ -84,12 +82,23 @@ export class SearchIndex {
     this.#replica.events.addEventListener('entry:committed', mark)
     this.#replica.events.addEventListener('entry:received', mark)
   }
+}
 
-  #put(domain: Domain, read: Read): void {
-    const id = toId(domain, read.path as Path)
-    if (this.#index.has(id)) this.#index.discard(id)
-    if (read.state !== 'absent' && isReadable(read)) this.#index.add({ id, ...fieldsOf(read) })
-  }
+/** Most processes never search, so the library is loaded by the first that does. */
+async function emptyIndex(): Promise<MiniSearch<Indexed>> {
+  const { default: MiniSearch } = await import('minisearch')
+  return new MiniSearch<Indexed>({
+    fields: FIELDS,
+    tokenize,
+    processTerm: (term) => term,
+    searchOptions: { boost: { name: 3, labels: 2 }, prefix: true, fuzzy: 0.15, combineWith: 'AND' }
+  })
+}
+
+function put(index: MiniSearch<Indexed>, domain: Domain, read: Read): void {
+  const id = toId(domain, read.path as Path)
+  if (index.has(id)) index.discard(id)
+  if (read.state !== 'absent' && isReadable(read)) index.add({ id, ...fieldsOf(read) })
 }
 
 /** A path none of whose versions can be opened has no name to be found by. */

@@ -1,12 +1,14 @@
-const SEGMENTER = new Intl.Segmenter(undefined, { granularity: 'word' })
+let segmenter: Intl.Segmenter | undefined
 
 /**
  * The words of a text in any script, lower case. Splitting at spaces would make one word of a Chinese sentence and
  * find none of its parts.
  */
 export function tokenize(text: string): string[] {
+  // Made when something is searched for: it takes milliseconds, which a process that only reads would feel.
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'word' })
   const words: string[] = []
-  for (const { segment, isWordLike } of SEGMENTER.segment(text.normalize('NFKC'))) {
+  for (const { segment, isWordLike } of segmenter.segment(text.normalize('NFKC'))) {
     if (isWordLike === true) words.push(segment.toLowerCase())
   }
   return words

@@ -8,7 +8,6 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { argon2id } from 'hash-wasm'
 import { StoreError, wrongKey } from '../errors.ts'
 import { createFile, errorCode, syncDirectory } from './files.ts'
 
@@ -89,6 +88,8 @@ export function passphrase(text: string | (() => string | Promise<string>)): Key
 type Argon2Costs = Record<keyof typeof ARGON2_COSTS, number>
 
 async function stretch(words: string, salt: Uint8Array, costs: Argon2Costs): Promise<Uint8Array> {
+  // It takes longer to load than a store with a key file takes to open.
+  const { argon2id } = await import('hash-wasm')
   return argon2id({
     password: words.normalize('NFC'),
     salt,

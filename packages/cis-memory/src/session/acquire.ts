@@ -1,9 +1,10 @@
+import { access } from 'node:fs/promises'
 import type { AbortOptions, Runtime } from '@cis-memory/core'
 import { CisError } from '../errors.ts'
 import { given } from '../given.ts'
 import type { Home } from '../home.ts'
 import { HOLDER_RETRY_MS, HOLDER_WAIT_MS } from '../limits.ts'
-import { LocalSocketClient } from '../local-socket/client.ts'
+import type { LocalSocketClient } from '../local-socket/client.ts'
 import type { ConnectionScope } from '../local-socket/handshake.ts'
 import { readSocketKey, usualSocketPath } from '../local-socket/place.ts'
 import type { OperationHandler } from '../local-socket/server.ts'
@@ -63,7 +64,9 @@ async function connectToHolder(options: AcquireOptions): Promise<Backend | undef
 async function connectTo(path: string, options: AcquireOptions): Promise<Backend | undefined> {
   const { home, connection, runtime, signal } = options
   try {
+    await access(path)
     const key = await readSocketKey(home.socketDirectory, path)
+    const { LocalSocketClient } = await import('../local-socket/client.ts')
     const client = await LocalSocketClient.connect({
       ...connection,
       path,

@@ -45,6 +45,7 @@ import {
   signStrangely,
   smallOrderPoints
 } from '../../packages/core/test/entry/edwards.ts'
+import { auditRecordCases, auditSealCases } from './audit-vectors.ts'
 
 /** One case of a file. Its `name` says what it shows. */
 export type Case = { readonly name: string; readonly [field: string]: JsonValue }
@@ -830,6 +831,8 @@ export function makeVectors(): Record<string, readonly Case[]> {
       ...said(alternative),
       hex: toHex(encodeAlternative(alternative))
     })),
+    'valid/audit-records.json': auditRecordCases(),
+    'valid/audit-seals.json': auditSealCases(),
     'valid/commits.json': commitCases(),
     'valid/conflict-ids.json': conflictCases(),
     'valid/contexts.json': contextCases(),

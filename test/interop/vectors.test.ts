@@ -2,11 +2,19 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { actorId, decodeContext, encodeContext } from '@cis-memory/clock'
 import { SealingKey } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
+import {
+  decodeAuditRow,
+  decodeBody,
+  encodeBody,
+  isUnaltered,
+  nextRow
+} from '../../packages/core/src/audit/audit-record.ts'
+import { decodeSealRow, encodeSealRow } from '../../packages/core/src/audit/audit-seal.ts'
 import { conflictId } from '../../packages/core/src/conflict/detect.ts'
 import { equalBytes, fromHex, toHex } from '../../packages/core/src/entry/bytes.ts'
 import { decodeCbor, encodeCbor } from '../../packages/core/src/entry/cbor.ts'
 import { decodeCommit, isSignedBy, provesHeader } from '../../packages/core/src/entry/commit.ts'
-import { type DeviceId, deviceId, verifySignature } from '../../packages/core/src/entry/ed25519.ts'
+import { type DeviceId, DeviceKey, deviceId, verifySignature } from '../../packages/core/src/entry/ed25519.ts'
 import { sha256 } from '../../packages/core/src/entry/hash.ts'
 import { decodeHeader, payloadContext } from '../../packages/core/src/entry/header.ts'
 import { merkleLeaf, merkleRoot, merkleRootFromPath } from '../../packages/core/src/entry/merkle.ts'
@@ -201,6 +209,34 @@ describe('what is valid', () => {
       })
     )
     expect(conflictId(fromHex(path!), live)).toBe(id)
+  })
+
+  it.each(read('valid/audit-records.json'))('an audit record: $name', (said) => {
+    const seq = Number(said.seq)
+    const row = decodeAuditRow(seq, fromHex(said.row!))
+    expect([toHex(row.previous), toHex(row.digest)]).toEqual([said.previous, said.digest])
+    expect(isUnaltered(row)).toBe(true)
+    expect(nextRow({ seq: seq - 1, digest: row.previous }, fromHex(said.body!))).toEqual(row)
+    const body = decodeBody(row.body)
+    const places = body.places.map(({ domain, token, entryIds }) => ({
+      domain,
+      token: toHex(token),
+      entryIds
+    }))
+    const { at, kind, scope, conflictCount, conflicts } = body
+    expect(said).toMatchObject({ at, kind, scope, conflictCount, conflicts, places })
+    expect([body.agent ?? null, body.code ?? null, body.of ?? null]).toEqual([said.agent, said.code, said.of])
+    expect(toHex(encodeBody(body))).toBe(said.body)
+  })
+
+  it.each(read('valid/audit-seals.json'))('an audit seal: $name', (said) => {
+    const seal = decodeSealRow(said.device as DeviceId, fromHex(said.row!))
+    expect(seal).toEqual({
+      base: { seq: said.base, digest: fromHex(said.baseDigest!) },
+      head: { seq: said.head, digest: fromHex(said.headDigest!) },
+      at: said.at
+    })
+    expect(toHex(encodeSealRow(new DeviceKey(fromHex(said.seed!)), seal!))).toBe(said.row)
   })
 })
 

@@ -19,7 +19,9 @@ const ONLY_IN: readonly { readonly module: RegExp; readonly place: string }[] = 
   { module: /libp2p|^@multiformats\//, place: 'packages/transport/src/' },
   { module: /^(classic-level|abstract-level)$/, place: 'packages/store/src/level/' },
   // Everybody else takes a `Store` and cannot tell which; cis-memory chooses.
-  { module: /^@cis-memory\/store\/level$/, place: 'packages/cis-memory/src/' }
+  { module: /^@cis-memory\/store\/level$/, place: 'packages/cis-memory/src/' },
+  // Whoever can add to the audit log can add what never happened.
+  { module: /^@cis-memory\/core\/audit$/, place: 'packages/guard/src/' }
 ]
 
 /** The folder under packages/ that a module name of ours lives in. */
@@ -125,6 +127,11 @@ describe('layers', () => {
     ['a part of libp2p below transport', 'core/src/a.ts', "import { x } from '@libp2p/crypto'"],
     ['LevelDB outside its folder', 'store/src/a.ts', "import { ClassicLevel } from 'classic-level'"],
     ['the LevelDB store in core', 'core/src/a.ts', "import { x } from '@cis-memory/store/level'"],
+    [
+      'adding to the audit log elsewhere',
+      'cis-memory/src/a.ts',
+      "import { x } from '@cis-memory/core/audit'"
+    ],
     ['a package without a row', 'mcp/src/a.ts', 'export {}']
   ])('notices %s', (_, path, text) => {
     expect(checkImports(planted({ [`packages/${path}`]: text }))).toHaveLength(1)

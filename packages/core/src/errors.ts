@@ -1,5 +1,6 @@
 /** Failures of memory operations that a caller may act on. `docs/reference/errors.md` lists cause and remedy. */
 export type CoreErrorCode =
+  | 'CORE_AUDIT_DAMAGED'
   | 'CORE_BAD_KEY'
   | 'CORE_BAD_PATH'
   | 'CORE_BAD_VALUE'

@@ -1,3 +1,6 @@
+export type { AuditKind } from './audit/audit-record.ts'
+export type { AuditListOptions, AuditMemory, AuditRecord, AuditTrail } from './audit/audit-trail.ts'
+export type { AuditHead, AuditProblem, AuditVerdict, VerifyOptions } from './audit/verify-chain.ts'
 export { type DeviceId, DeviceKey, deviceId, devicePublicKey, verifySignature } from './entry/ed25519.ts'
 export { type Path, parsePath, ROOT, resolvePath } from './entry/path.ts'
 export type { JsonValue, MemoryValue } from './entry/value.ts'

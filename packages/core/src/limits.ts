@@ -24,6 +24,7 @@ export const MAX_ALTERNATIVES: number = 64
 /** Segments of a path, and bytes of one segment. */
 export const MAX_PATH_SEGMENTS: number = 16
 export const MAX_SEGMENT_BYTES: number = 255
+export const MAX_PATH_BYTES: number = MAX_PATH_SEGMENTS * (MAX_SEGMENT_BYTES + 1)
 /** Tags of a memory, and bytes of a tag, a category, a content type, an agent label or a device name. */
 export const MAX_TAGS: number = 64
 export const MAX_LABEL_BYTES: number = 255
@@ -59,3 +60,12 @@ export const DOC_SAVE_DELAY_MS: number = 500
 export const DOC_SAVE_MAX_DELAY_MS: number = 5_000
 /** Open invitations of one device. */
 export const MAX_OPEN_INVITATIONS: number = 64
+
+/** Conflicts that one audit record names; it counts the others. A member can make as many as it likes. */
+export const MAX_AUDIT_CONFLICTS: number = 64
+/** How long audit records are kept unless the owner says otherwise. */
+export const AUDIT_RETENTION_MS: number = 90 * 24 * 3600 * 1000
+/** Old audit records that go with each new one: keeps up with any age, without a long wait. */
+export const MAX_AUDIT_TRIM_RECORDS: number = 64
+/** Names of places that one reader of the audit log remembers. */
+export const MAX_AUDIT_NAMES: number = 4096

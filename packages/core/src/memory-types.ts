@@ -1,4 +1,5 @@
 import type { Doc } from 'yjs'
+import type { AuditTrail } from './audit/audit-trail.ts'
 import type { MemoryValue } from './entry/value.ts'
 import type { AbortOptions } from './ports/channel.ts'
 import type { Conflict, EntryId, HistoryItem, MemoryItem, Read, ValueRead, Version } from './versions.ts'
@@ -163,6 +164,8 @@ export interface Memory extends AsyncDisposable {
   readonly scope: string
   readonly public: PublicMemory
   readonly private: DomainMemory
+  /** What agents were given of this scope, and what they wrote there. */
+  readonly audit: AuditTrail
   /** A handle on a narrower scope. It shares the store and may outlive nothing. */
   within(path: string): Memory
   /** Keyword search in this scope, best first. Finds Chinese and Japanese words too. */

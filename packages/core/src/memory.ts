@@ -1,3 +1,4 @@
+import { AuditTrail } from './audit/audit-trail.ts'
 import { Conflicts } from './conflict/resolve.ts'
 import { type DomainHandle, resolvePrefix } from './domains/domain-handle.ts'
 import { PrivateHandle } from './domains/private-handle.ts'
@@ -45,6 +46,7 @@ class ScopedMemory implements Memory {
   readonly scope: Path
   readonly public: PublicHandle
   readonly private: PrivateHandle
+  readonly audit: AuditTrail
   readonly #replica: Replica
   readonly #conflicts: Conflicts
   readonly #search: SearchIndex
@@ -61,6 +63,7 @@ class ScopedMemory implements Memory {
     this.scope = scope
     this.public = new PublicHandle(replica, scope, origin.wider)
     this.private = new PrivateHandle(replica, scope)
+    this.audit = new AuditTrail(replica, scope)
     this.#replica = replica
     this.#conflicts = new Conflicts(replica, scope)
     this.#search = search

@@ -18,9 +18,8 @@ import {
   MAX_ALTERNATIVES,
   MAX_CIPHER_BYTES,
   MAX_LABEL_BYTES,
-  MAX_PATH_SEGMENTS,
+  MAX_PATH_BYTES,
   MAX_PAYLOAD_BYTES,
-  MAX_SEGMENT_BYTES,
   MAX_TAGS
 } from '../limits.ts'
 import type { EntryId, SourceVersion } from '../versions.ts'
@@ -32,7 +31,6 @@ import { checkValue, type MemoryValue, plainValue } from './value.ts'
 
 const KINDS = ['value', 'deleted', 'document'] as const
 const ALTERNATIVE_FIELDS = 6
-const MAX_PATH_BYTES = MAX_PATH_SEGMENTS * (MAX_SEGMENT_BYTES + 1)
 const MAX_SOURCES = 64
 
 const PREFIX_BYTES = 5

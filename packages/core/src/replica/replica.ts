@@ -1,5 +1,6 @@
 import type { Store } from '@cis-memory/store'
 import { TypedEventEmitter } from 'main-event'
+import { AuditLog } from '../audit/audit-log.ts'
 import { fromHex } from '../entry/bytes.ts'
 import { decodeCbor } from '../entry/cbor.ts'
 import type { Commit } from '../entry/commit.ts'
@@ -8,6 +9,7 @@ import { PathTokens, ROOT } from '../entry/path.ts'
 import type { SystemRecord } from '../entry/records.ts'
 import { deriveSpaceKeys, type KeyId, type SpaceId, type SpaceKeys } from '../entry/space-keys.ts'
 import { CoreError } from '../errors.ts'
+import { AUDIT_RETENTION_MS } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { Batch } from '../sync/batch.ts'
 import type { FeedPage, FeedQuery, IngestReport, IngestSource, SyncReplica } from '../sync/sync-replica.ts'
@@ -46,6 +48,8 @@ export interface ReplicaOptions {
    * @default true
    */
   readonly compression?: boolean
+  /** How long audit records are kept. @default 90 days */
+  readonly auditRetentionMs?: number
 }
 
 /**
@@ -60,6 +64,8 @@ export class Replica implements Directory, SyncReplica {
   readonly runtime: Runtime
   /** The durable side of inviting others. */
   readonly invitations: Invitations
+  /** What agents were given and have written here. */
+  readonly audit: AuditLog
   readonly #store: Store
   readonly #identity: SpaceIdentity
   readonly #keys: SpaceKeys
@@ -87,7 +93,7 @@ export class Replica implements Directory, SyncReplica {
       readonly queue: SerialQueue
     }
   ) {
-    const { runtime } = options
+    const { runtime, auditRetentionMs: retentionMs = AUDIT_RETENTION_MS } = options
     this.#store = options.store
     this.runtime = runtime
     this.key = parts.key
@@ -100,6 +106,7 @@ export class Replica implements Directory, SyncReplica {
     this.#held = parts.held
     this.#queue = parts.queue
     this.invitations = new Invitations(this)
+    this.audit = new AuditLog({ rows: this.localRows, key: this.key, runtime, retentionMs })
     this.#feed = new Feed(parts.public, parts.membership)
     this.#ingest = new Ingest(parts.public, parts.membership, parts.held, parts.queue, runtime)
     this.#writers = {
@@ -310,6 +317,7 @@ export class Replica implements Directory, SyncReplica {
   async close(): Promise<void> {
     this.#isClosed = true
     await this.#queue.drained()
+    await this.audit.close()
     this.#ingest.stop()
   }
 

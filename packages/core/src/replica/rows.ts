@@ -15,7 +15,10 @@
  *   M name                      instance and actor of this replica
  *
  * private partition: E, Y and M alone.
- * local partition, which belongs to this store: identity, space secret, invitations.
+ * local partition, which belongs to this store:
+ *   M name                      identity, space secret, the seal of the audit log
+ *   I id16                      an invitation
+ *   J seq8                      a record of the audit log
  */
 import { type ActorId, actorToBytes } from '@cis-memory/clock'
 import type { RowRange } from '@cis-memory/store'
@@ -53,6 +56,7 @@ const RECORD = kind('S')
 const CHECKPOINT = kind('C')
 const HELD = kind('Q')
 const META = kind('M')
+const AUDIT = kind('J')
 
 export const liveKey = (path: Uint8Array): Uint8Array => concat(LIVE, path)
 export const liveRange = (scope: Uint8Array): RowRange => prefixRange(concat(LIVE, scope))
@@ -100,3 +104,11 @@ export const heldKey = (sequence: bigint, id: string): Uint8Array =>
 export const heldRange = (): RowRange => prefixRange(HELD)
 
 export const metaKey = (name: string): Uint8Array => concat(META, Buffer.from(name))
+
+export const auditKey = (seq: number): Uint8Array => concat(AUDIT, uint64Bytes(seq))
+/** Records of the audit log after a number. */
+export const auditRange = (after: number): RowRange => ({
+  gte: auditKey(after + 1),
+  lt: concat(AUDIT, uint64Bytes(LAST_UINT64))
+})
+export const auditSealKey = (): Uint8Array => metaKey('audit')

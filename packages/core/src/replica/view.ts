@@ -80,6 +80,17 @@ export class DomainView {
     return read.state === 'conflict' ? read.conflict : undefined
   }
 
+  /** What the path at κ is called, by what is live there or was. */
+  async nameAt(token: Uint8Array): Promise<Path> {
+    const name = pathName(await this.liveAt(token))
+    if (name !== undefined) return name
+    for await (const row of this.#rows.range(historyRange(token))) {
+      const { payload } = openEntry(this.codec, decodeHistoryRow(row.value))
+      if (payload !== undefined) return payload.path
+    }
+    return unreadablePath(token)
+  }
+
   async *history(path: Path): AsyncIterableIterator<HistoryItem> {
     const live = await this.live(path)
     for (const entry of [...live].sort((a, b) => compareByTime(b.stored, a.stored))) {

@@ -9,7 +9,14 @@ const PATH = '/acme/web/deploy/day'
 
 function valueRead(fields: Partial<Version> = {}): Read {
   const shown = version(fields)
-  return { state: 'value', path: PATH, base: [shown.entryId], value: shown.value ?? null, version: shown }
+  return {
+    state: 'value',
+    path: PATH,
+    base: [shown.entryId],
+    value: shown.value ?? null,
+    version: shown,
+    settledBy: undefined
+  }
 }
 
 function contested(): Read {
@@ -75,7 +82,7 @@ describe('memory get', () => {
   })
 
   it('fails when nothing is there, and says where to look', async () => {
-    const absent: Read = { state: 'absent', path: PATH, base: [] }
+    const absent: Read = { state: 'absent', path: PATH, base: [], settledBy: undefined }
     const { exitCode, stdout, stderr } = await get(reads(absent))
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
     expect(stderr).toContain('Next: cis memory list')
@@ -162,7 +169,7 @@ describe('memory set', () => {
 
   it('says with --dry-run what it would do, and writes nothing', async () => {
     for (const [read, would, exitCode] of [
-      [{ state: 'absent', path: PATH, base: [] }, 'create', 0],
+      [{ state: 'absent', path: PATH, base: [], settledBy: undefined }, 'create', 0],
       [valueRead(), 'replace', 0],
       [contested(), 'refuse', 3]
     ] as const) {

@@ -66,7 +66,9 @@ describe('the command line', () => {
   })
 
   it('takes global options before and after the command', async () => {
-    const scene = { calls: { 'memory.get': () => ({ state: 'absent', path: 'x', base: [] }) as const } }
+    const scene = {
+      calls: { 'memory.get': () => ({ state: 'absent', path: 'x', base: [], settledBy: undefined }) as const }
+    }
     for (const argv of [
       ['--home', '/h', '--scope', '/s', 'memory', 'get', 'x'],
       ['memory', 'get', 'x', '--home', '/h', '--scope', '/s']
@@ -77,7 +79,9 @@ describe('the command line', () => {
   })
 
   it('finds the home in --home, then CIS_HOME, then the user directory', async () => {
-    const scene = { calls: { 'memory.get': () => ({ state: 'absent', path: 'x', base: [] }) as const } }
+    const scene = {
+      calls: { 'memory.get': () => ({ state: 'absent', path: 'x', base: [], settledBy: undefined }) as const }
+    }
     const home = async (argv: string[], env = {}): Promise<string | undefined> =>
       (await cis([...argv, 'memory', 'get', 'x'], { ...scene, env })).opened[0]?.home
     expect(await home(['--home', 'here'], { CIS_HOME: '/elsewhere' })).toBe('/project/here')

@@ -1,6 +1,21 @@
 export type { AuditKind } from './audit/audit-record.ts'
 export type { AuditListOptions, AuditMemory, AuditRecord, AuditTrail } from './audit/audit-trail.ts'
 export type { AuditHead, AuditProblem, AuditVerdict, VerifyOptions } from './audit/verify-chain.ts'
+export type {
+  ConflictPolicy,
+  ConflictSettings,
+  ConflictSettledEvent,
+  ConflictStats,
+  ConflictSuggestion,
+  ConflictThresholdEvent,
+  ConflictWindowEvent,
+  DeviceLabel,
+  Merge,
+  MergeRequest,
+  Merger,
+  SettledOptions,
+  StatsOptions
+} from './conflict/conflict-types.ts'
 export { type DeviceId, DeviceKey, deviceId, devicePublicKey, verifySignature } from './entry/ed25519.ts'
 export { type Path, parsePath, ROOT, resolvePath } from './entry/path.ts'
 export type { JsonValue, MemoryValue } from './entry/value.ts'
@@ -36,6 +51,8 @@ export type {
   Resolution,
   ResolveConflictOptions,
   ResolveOptions,
+  RestoreOptions,
+  RestoreTarget,
   SearchHit,
   SearchOptions,
   Written
@@ -76,13 +93,18 @@ export type {
   Authorship,
   Conflict,
   ConflictKind,
+  ConflictMode,
   ConflictRead,
   Domain,
   EntryId,
   HistoryItem,
   MemoryItem,
+  MergeProposal,
+  PolicyDecision,
   Read,
+  SettledConflict,
   SourceVersion,
   ValueRead,
-  Version
+  Version,
+  VersionSummary
 } from './versions.ts'

@@ -24,6 +24,8 @@ export const MAX_ALTERNATIVES: number = 64
 /** Segments of a path, and bytes of one segment. */
 export const MAX_PATH_SEGMENTS: number = 16
 export const MAX_SEGMENT_BYTES: number = 255
+/** A path as text, and κ: a token of 16 bytes a segment. */
+export const MAX_TOKEN_BYTES: number = MAX_PATH_SEGMENTS * 16
 export const MAX_PATH_BYTES: number = MAX_PATH_SEGMENTS * (MAX_SEGMENT_BYTES + 1)
 /** Tags of a memory, and bytes of a tag, a category, a content type, an agent label or a device name. */
 export const MAX_TAGS: number = 64
@@ -69,3 +71,14 @@ export const AUDIT_RETENTION_MS: number = 90 * 24 * 3600 * 1000
 export const MAX_AUDIT_TRIM_RECORDS: number = 64
 /** Names of places that one reader of the audit log remembers. */
 export const MAX_AUDIT_NAMES: number = 4096
+/** Conflict policies of one device, and characters of a pattern in one: a read of a conflict tries them all. */
+export const MAX_CONFLICT_POLICIES: number = 256
+export const MAX_POLICY_PATTERN_CHARACTERS: number = 1024
+/** The reason a merger gives with its proposal. */
+export const MAX_RATIONALE_BYTES: number = 16 * 1024
+/** Versions that the record of an ended conflict names. */
+export const MAX_RECORDED_VERSIONS: number = 64
+/** How long ended conflicts stay listed unless the settings say otherwise. */
+export const DEFAULT_CONFLICT_RETENTION_MS: number = 90 * 24 * 60 * 60 * 1000
+/** Records of ended conflicts that are dropped at once when their time is over. */
+export const MAX_PRUNED_RECORDS: number = 16

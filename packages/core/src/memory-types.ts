@@ -1,8 +1,29 @@
 import type { Doc } from 'yjs'
 import type { AuditTrail } from './audit/audit-trail.ts'
+import type {
+  ConflictSettledEvent,
+  ConflictStats,
+  ConflictThresholdEvent,
+  ConflictWindowEvent,
+  Merger,
+  SettledOptions,
+  StatsOptions
+} from './conflict/conflict-types.ts'
 import type { MemoryValue } from './entry/value.ts'
 import type { AbortOptions } from './ports/channel.ts'
-import type { Conflict, EntryId, HistoryItem, MemoryItem, Read, ValueRead, Version } from './versions.ts'
+import type {
+  Conflict,
+  ConflictMode,
+  Domain,
+  EntryId,
+  HistoryItem,
+  MemoryItem,
+  MergeProposal,
+  Read,
+  SettledConflict,
+  ValueRead,
+  Version
+} from './versions.ts'
 
 export interface PutOptions extends AbortOptions {
   /**
@@ -86,10 +107,11 @@ export interface PublicMemory extends DomainMemory {
 
 /**
  * How a conflict is to be settled. `local` is the version this device wrote, or the one that was live here before
- * the other came. `both` keeps the latest and writes the others beside it as `<name>~<short id>`.
+ * the other came. `both` keeps the latest and writes the others beside it as `<name>~<short id>`. `proposal` is the
+ * merge that {@link Memory.proposeMerge} stored for this conflict.
  */
 export type Choice =
-  | { readonly keep: 'local' | 'remote' | 'both' }
+  | { readonly keep: 'local' | 'remote' | 'both' | 'proposal' }
   | { readonly keep: EntryId; readonly index?: number }
   | { readonly value: MemoryValue; readonly contentType?: string }
   | { readonly delete: true }
@@ -114,6 +136,19 @@ export interface ResolveConflictOptions extends ResolveOptions {
    * memory is called.
    */
   readonly path?: string
+}
+
+/** Which version to bring back. */
+export interface RestoreTarget {
+  readonly entryId: EntryId
+  /** Which of its values, when it has several. @default its only one */
+  readonly index?: number
+}
+
+export interface RestoreOptions extends AbortOptions {
+  /** @default 'public' */
+  readonly domain?: Domain
+  readonly agent?: string
 }
 
 export interface SearchOptions extends AbortOptions {
@@ -143,9 +178,14 @@ export interface MemoryEvents {
   'entry:committed': CustomEvent<EntryEvent>
   /** Something from a peer is on disk. */
   'entry:received': CustomEvent<EntryEvent>
+  /** A path is contested, or contested by other versions than before. */
   'conflict:found': CustomEvent<Conflict>
-  /** A conflict is gone, here or because a resolution arrived. */
-  'conflict:settled': CustomEvent<{ readonly path: string }>
+  /** A conflict is gone, here or because a resolution arrived; or a policy decides it. */
+  'conflict:settled': CustomEvent<ConflictSettledEvent>
+  /** A value was replaced by another device soon after it was written. Nothing is wrong: both may want to know. */
+  'conflict:window': CustomEvent<ConflictWindowEvent>
+  /** As many conflicts as the settings name are open, or were noticed within a day. Told once until there are fewer. */
+  'conflict:threshold': CustomEvent<ConflictThresholdEvent>
   /** One actor was seen to have written two things under one number. */
   'fork:found': CustomEvent<{ readonly actor: string }>
   /** This store goes on under a new actor, because its continuity was in doubt. */
@@ -170,9 +210,16 @@ export interface Memory extends AsyncDisposable {
   within(path: string): Memory
   /** Keyword search in this scope, best first. Finds Chinese and Japanese words too. */
   search(query: string, options?: SearchOptions): AsyncIterableIterator<SearchHit>
+  /** Every contested path: conflicts that neither a write has ended nor a policy decides. */
   getUnresolvedConflicts(options?: AbortOptions): AsyncIterableIterator<Conflict>
+  /** Conflicts that a policy decides now, then those that were ended, latest first, as long as they are kept. */
+  getSettledConflicts(options?: SettledOptions): AsyncIterableIterator<SettledConflict>
+  /** Counts of conflicts, and what they suggest. */
+  conflictStats(options?: StatsOptions): Promise<ConflictStats>
+  /** The mode that the settings of this device give to a path. */
+  conflictModeAt(path: string): ConflictMode
   /**
-   * One conflict by its id or its path.
+   * One conflict by its id or its path, decided by a policy or not.
    *
    * @throws {CoreError} `CORE_CONFLICT_NOT_FOUND`
    */
@@ -181,7 +228,7 @@ export interface Memory extends AsyncDisposable {
    * Settles a conflict with one write that covers exactly the versions that were shown.
    *
    * @throws {StaleConflictError} `CORE_STALE_CONFLICT` when the versions are others by now.
-   * @throws {CoreError} `CORE_CONFLICT_NOT_FOUND`, `CORE_AMBIGUOUS_CHOICE`
+   * @throws {CoreError} `CORE_CONFLICT_NOT_FOUND`, `CORE_AMBIGUOUS_CHOICE`, `CORE_PROPOSAL_NOT_FOUND`
    */
   resolveConflict(id: string, choice: Choice, options?: ResolveConflictOptions): Promise<Resolution>
   /**
@@ -190,6 +237,38 @@ export interface Memory extends AsyncDisposable {
    * @throws {StaleBaseError} `CORE_STALE_BASE` when something was written since.
    */
   undo(path: string, options?: ResolveOptions): Promise<Written>
+  /**
+   * Writes any version of the history back, in place of what is live. Nothing is lost: what was live is history then.
+   *
+   * @throws {ContestedError} `CORE_CONTESTED` while the path is: settle it by naming the version to keep.
+   * @throws {CoreError} `CORE_NOT_FOUND` when the history here has no such version, `CORE_AMBIGUOUS_CHOICE` when it has
+   * several values or cannot be opened.
+   */
+  restore(path: string, version: RestoreTarget, options?: RestoreOptions): Promise<Written>
+  /**
+   * The latest version that all versions of a conflict come from, as far as the history here goes. A conflict that an
+   * undo brought back is looked at as it was before it was settled.
+   *
+   * @throws {CoreError} `CORE_CONFLICT_NOT_FOUND`
+   */
+  commonAncestor(idOrPath: string, options?: AbortOptions): Promise<Version | undefined>
+  /**
+   * Has a conflict merged and stores what comes out as a proposal, which writes nothing: it is accepted with
+   * `resolveConflict(id, { keep: 'proposal' })`, or read where the policy is `ai_merge`.
+   *
+   * @throws {StaleConflictError} `CORE_STALE_CONFLICT` when the versions are others by the time the merger answers.
+   * @throws {CoreError} `CORE_CONFLICT_NOT_FOUND`, and `CORE_BAD_VALUE`, `CORE_VALUE_TOO_LARGE` or `CORE_BAD_OPTION` for
+   * an answer that cannot be kept. What the merger throws is passed on. Nothing is stored then.
+   */
+  proposeMerge(id: string, merger: Merger, options?: AbortOptions): Promise<MergeProposal>
+  /** What was proposed for a conflict, refused or not. */
+  getProposal(id: string, options?: AbortOptions): Promise<MergeProposal | undefined>
+  /**
+   * Refuses what was proposed: no policy reads it any more. Others can be proposed.
+   *
+   * @throws {CoreError} `CORE_PROPOSAL_NOT_FOUND`
+   */
+  refuseProposal(id: string, options?: AbortOptions): Promise<void>
   /**
    * Copies a public memory into the private domain, with a link to the version it came from.
    *
@@ -211,7 +290,7 @@ export interface Memory extends AsyncDisposable {
 /** One moment of a scope, in both domains. */
 export interface MemorySnapshot extends AsyncDisposable {
   readonly scope: string
-  /** Conflicts in scope, from the index: no entry is read that is not contested. */
+  /** Contested paths in scope, from the index: no entry is read that is in no conflict. */
   conflicts(): AsyncIterableIterator<Conflict>
   get(domain: 'public' | 'private', path: string): Promise<Read>
   list(domain: 'public' | 'private', options?: ListOptions): AsyncIterableIterator<MemoryItem>

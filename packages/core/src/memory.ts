@@ -1,5 +1,11 @@
 import { AuditTrail } from './audit/audit-trail.ts'
+import { commonAncestor } from './conflict/ancestor.ts'
+import type { ConflictStats, Merger, SettledOptions, StatsOptions } from './conflict/conflict-types.ts'
+import { proposalOf, proposeMerge, refuseProposal } from './conflict/proposals.ts'
 import { Conflicts } from './conflict/resolve.ts'
+import { restoreVersion } from './conflict/restore.ts'
+import { settledConflicts } from './conflict/settled.ts'
+import { conflictStats } from './conflict/stats.ts'
 import { type DomainHandle, resolvePrefix } from './domains/domain-handle.ts'
 import { PrivateHandle } from './domains/private-handle.ts'
 import { PublicHandle } from './domains/public-handle.ts'
@@ -16,6 +22,8 @@ import type {
   Resolution,
   ResolveConflictOptions,
   ResolveOptions,
+  RestoreOptions,
+  RestoreTarget,
   SearchHit,
   SearchOptions,
   Written
@@ -24,7 +32,16 @@ import type { AbortOptions } from './ports/channel.ts'
 import type { Replica } from './replica/replica.ts'
 import { tokenOfUnreadable } from './replica/view.ts'
 import { SearchIndex } from './search/search-index.ts'
-import type { Conflict, Domain, MemoryItem, Read } from './versions.ts'
+import type {
+  Conflict,
+  ConflictMode,
+  Domain,
+  MemoryItem,
+  MergeProposal,
+  Read,
+  SettledConflict,
+  Version
+} from './versions.ts'
 
 const DEFAULT_SEARCH_LIMIT = 20
 const DOMAINS: readonly Domain[] = ['public', 'private']
@@ -101,6 +118,20 @@ class ScopedMemory implements Memory {
     }
   }
 
+  getSettledConflicts(options: SettledOptions = {}): AsyncIterableIterator<SettledConflict> {
+    return settledConflicts(this.#replica, this.scope, options)
+  }
+
+  async conflictStats(options: StatsOptions = {}): Promise<ConflictStats> {
+    const { since = 0, prefix, signal } = options
+    const scope = prefix === undefined ? this.scope : resolvePrefix(this.scope, prefix)
+    return conflictStats(this.#replica, scope, since, signal)
+  }
+
+  conflictModeAt(path: string): ConflictMode {
+    return this.#replica.policies.modeAt(resolvePath(this.scope, path))
+  }
+
   async getConflict(idOrPath: string, options: AbortOptions = {}): Promise<Conflict> {
     options.signal?.throwIfAborted()
     return this.#conflicts.get(idOrPath)
@@ -112,6 +143,34 @@ class ScopedMemory implements Memory {
 
   undo(path: string, options: ResolveOptions = {}): Promise<Written> {
     return this.#conflicts.undo(path, options)
+  }
+
+  restore(path: string, version: RestoreTarget, options: RestoreOptions = {}): Promise<Written> {
+    return restoreVersion(this.#replica, this.scope, path, version, options)
+  }
+
+  async commonAncestor(idOrPath: string, options: AbortOptions = {}): Promise<Version | undefined> {
+    const { signal } = options
+    signal?.throwIfAborted()
+    return commonAncestor(this.#replica.view('public'), await this.#conflicts.get(idOrPath), signal)
+  }
+
+  async proposeMerge(id: string, merger: Merger, options: AbortOptions = {}): Promise<MergeProposal> {
+    const { signal } = options
+    signal?.throwIfAborted()
+    const located = await this.#conflicts.findById(id)
+    const ancestor = await commonAncestor(this.#replica.view('public'), located.conflict, signal)
+    return proposeMerge(this.#replica, located, ancestor, merger, options)
+  }
+
+  async getProposal(id: string, options: AbortOptions = {}): Promise<MergeProposal | undefined> {
+    options.signal?.throwIfAborted()
+    return proposalOf(this.#replica, await this.#conflicts.findById(id))
+  }
+
+  async refuseProposal(id: string, options: AbortOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted()
+    await refuseProposal(this.#replica, await this.#conflicts.findById(id))
   }
 
   curateFromPublic(path: string, options: CurateOptions): Promise<Written> {

@@ -75,6 +75,73 @@ export interface Conflict {
   readonly detectedAt: number
 }
 
+/**
+ * What settles a conflict where nobody has:
+ *
+ * - `manual`: nothing does; it is contested until somebody decides.
+ * - `auto_lww`: the latest version by `(hlc, actor, n)` is read; one that is a deletion reads as absent.
+ * - `keep_all`: all versions are read, the latest that can be read as the value.
+ * - `ai_merge`: a merge that a model proposed for exactly these versions is read; without one it is contested.
+ *
+ * None of them ever settles a `fork` or what is `unreadable`, and none of them writes.
+ */
+export type ConflictMode = 'manual' | 'auto_lww' | 'keep_all' | 'ai_merge'
+
+/** What a policy of this device made of a conflict when it was read. The conflict stays until somebody writes. */
+export interface PolicyDecision {
+  readonly mode: Exclude<ConflictMode, 'manual'>
+  /** All versions it decided about. */
+  readonly conflict: Conflict
+  /** The merge that is read, in mode `ai_merge`. */
+  readonly proposal?: MergeProposal
+}
+
+/** What a merger proposed for one conflict. It belongs to this device and is never sent. */
+export interface MergeProposal {
+  readonly conflictId: string
+  readonly path: string
+  readonly value: MemoryValue
+  readonly contentType: string | undefined
+  /** What made it. */
+  readonly model: string
+  /** Names the prompt it was made with. */
+  readonly promptHash: string
+  /** Why it came out so, as its maker says. */
+  readonly rationale: string | undefined
+  /** In milliseconds since 1970. */
+  readonly proposedAt: number
+  /** When the owner refused it: it settles nothing from then on. */
+  readonly refusedAt: number | undefined
+}
+
+/** One version of a conflict without what it says. */
+export interface VersionSummary extends Omit<Authorship, 'parents'> {
+  readonly kind: Version['kind']
+  /** Which of its entry's values this is; 0 unless an undo brought several back. */
+  readonly index: number
+}
+
+/** A conflict that is not contested: a policy decides it at every read, or a write has ended it. */
+export interface SettledConflict {
+  readonly id: string
+  readonly path: string
+  readonly kind: ConflictKind
+  /** When this device noticed it, in milliseconds since 1970. */
+  readonly detectedAt: number
+  /** When this device saw it end; `undefined` while only a policy decides it. */
+  readonly settledAt: number | undefined
+  readonly settledBy:
+    | { readonly by: 'policy'; readonly mode: PolicyDecision['mode'] }
+    | {
+        readonly by: 'resolution'
+        readonly entryId: EntryId
+        readonly deviceName: string
+        readonly agent: string | undefined
+      }
+  /** What it was between, earliest first. Of very many the first 64. */
+  readonly versions: readonly VersionSummary[]
+}
+
 /** What is at a path. The value cannot be reached without having looked at the state. */
 export type Read = AbsentRead | ValueRead | ConflictRead
 
@@ -86,13 +153,17 @@ interface ReadBase {
 
 export interface AbsentRead extends ReadBase {
   readonly state: 'absent'
+  /** How a policy of this device came to that, when the versions differ. */
+  readonly settledBy: PolicyDecision | undefined
 }
 
 export interface ValueRead extends ReadBase {
   readonly state: 'value'
   readonly value: MemoryValue
-  /** Where it comes from. Of equal versions the latest. */
+  /** Where it comes from. Of equal versions the latest; of a merge the latest that was merged, with what came out. */
   readonly version: Version
+  /** How a policy of this device came to that, when the versions differ. */
+  readonly settledBy: PolicyDecision | undefined
 }
 
 export interface ConflictRead extends ReadBase {

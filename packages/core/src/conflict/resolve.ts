@@ -1,7 +1,8 @@
+import { compareByTime } from '@cis-memory/clock'
 import { checkLabels } from '../domains/labels.ts'
 import { startsWith } from '../entry/bytes.ts'
 import { type Path, parsePath, resolvePath } from '../entry/path.ts'
-import { DELETED } from '../entry/payload.ts'
+import { type Alternative, DELETED } from '../entry/payload.ts'
 import { CoreError, StaleBaseError, StaleConflictError } from '../errors.ts'
 import { MAX_ALTERNATIVES, MAX_COMMIT_ENTRIES } from '../limits.ts'
 import type { Choice, Resolution, ResolveConflictOptions, ResolveOptions, Written } from '../memory-types.ts'
@@ -9,10 +10,13 @@ import type { Draft } from '../replica/group-writer.ts'
 import { type OpenedEntry, pathName } from '../replica/open-entry.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Transaction } from '../replica/transaction.ts'
-import { type DomainView, tokenOfUnreadable } from '../replica/view.ts'
+import { conflictOf, type DomainView, tokenOfUnreadable } from '../replica/view.ts'
 import type { Conflict, Version } from '../versions.ts'
 import { alternativeOf, besidePath, type CheckedChoice, checkChoice, decide, draftOf } from './choose.ts'
 import { conflictId, conflictKind } from './detect.ts'
+import { mergedAlternative } from './merged-alternative.ts'
+import { type LocatedConflict, noProposal } from './proposals.ts'
+import { checkUnchanged } from './unchanged.ts'
 
 const SHORT_ID_LENGTHS = [6, 12, 32]
 
@@ -30,6 +34,11 @@ export class Conflicts {
 
   /** One conflict by id or path. */
   async get(idOrPath: string): Promise<Conflict> {
+    return (await this.find(idOrPath)).conflict
+  }
+
+  /** One conflict by id or path, with where it is. */
+  async find(idOrPath: string): Promise<LocatedConflict> {
     const byId = await this.#replica.pathOfConflict(idOrPath)
     const named = byId === undefined ? resolvePath(this.#scope, idOrPath) : undefined
     const token = named === undefined ? byId : this.#view.codec.tokens.of(named)
@@ -37,7 +46,21 @@ export class Conflicts {
     const conflict = await this.#view.conflictAt(token)
     if (conflict === undefined) throw notFound()
     // When nothing there can be opened, only whoever asks knows its name.
-    return named === undefined ? conflict : { ...conflict, path: named }
+    return { conflict: named === undefined ? conflict : { ...conflict, path: named }, token }
+  }
+
+  /**
+   * The conflict that an id names.
+   *
+   * @throws {StaleConflictError} when its versions are others by now
+   */
+  async findById(id: string): Promise<LocatedConflict> {
+    const token = await this.#replica.pathOfConflict(id)
+    if (token === undefined || !this.#isInScope(token)) throw notFound()
+    const read = await this.#view.readAt(token)
+    const conflict = conflictOf(read)
+    if (conflict?.id !== id) throw new StaleConflictError(read.path, conflict?.id)
+    return { conflict, token }
   }
 
   async resolve(id: string, choice: Choice, options: ResolveConflictOptions): Promise<Resolution> {
@@ -74,6 +97,9 @@ export class Conflicts {
     const live = await transaction.live(token)
     const current = conflictKind(live) === undefined ? undefined : conflictId(token, live)
     if (current !== id) throw new StaleConflictError(path, current)
+    if ('keep' in choice && choice.keep === 'proposal') {
+      return [draftOf(path, await this.#proposed(transaction, id, token, live), agent)]
+    }
     const { keep, beside } = decide(this.#view, live, choice)
     const drafts = new Map<Path, Draft>()
     for (const candidate of beside) {
@@ -81,6 +107,18 @@ export class Conflicts {
       drafts.set(at, draftOf(at, alternativeOf(candidate), agent))
     }
     return [...drafts.values(), draftOf(path, keep, agent)]
+  }
+
+  async #proposed(
+    transaction: Transaction,
+    id: string,
+    token: Uint8Array,
+    live: readonly OpenedEntry[]
+  ): Promise<Alternative> {
+    const proposal = await this.#view.proposalFor(id, token, transaction)
+    if (proposal === undefined || proposal.refusedAt !== undefined) throw noProposal()
+    const versions = live.flatMap((entry) => this.#view.versionsOf(entry))
+    return mergedAlternative(versions, proposal)
   }
 
   /** A path beside another where nothing is, and where nothing of this resolution goes. */
@@ -95,7 +133,8 @@ export class Conflicts {
       if (taken.has(candidate)) continue
       const token = this.#view.codec.tokens.of(candidate)
       const live = await transaction.live(token)
-      if (this.#view.toRead(candidate, token, live, 0).state === 'absent') return candidate
+      const read = await this.#view.readOf(candidate, token, live, transaction)
+      if (read.state === 'absent' && read.settledBy === undefined) return candidate
     }
     throw new StaleBaseError(path, [])
   }
@@ -109,15 +148,7 @@ export class Conflicts {
     const shown = await this.#view.live(path)
     const replaced = await this.#replacedBy(path, shown)
     const plan = async (transaction: Transaction): Promise<readonly Draft[]> => {
-      const live = await transaction.live(token)
-      const isSame =
-        live.length === shown.length && live.every((entry, at) => entry.entryId === shown[at]?.entryId)
-      if (!isSame) {
-        throw new StaleBaseError(
-          path,
-          live.map((entry) => entry.entryId)
-        )
-      }
+      checkUnchanged(path, shown, await transaction.live(token))
       return [undoDraft(path, replaced, options.agent)]
     }
     const [written] = await this.#replica.write('public', plan)
@@ -134,9 +165,10 @@ export class Conflicts {
     const parents = new Set(only.stored.header.parents)
     const found: OpenedEntry[] = []
     for await (const entry of this.#view.replaced(path)) {
-      if (parents.has(entry.entryId)) found.unshift(entry)
+      if (parents.has(entry.entryId)) found.push(entry)
       if (found.length === parents.size) break
     }
+    found.sort((a, b) => compareByTime(a.stored, b.stored))
     if (found.length < parents.size || found.some((entry) => entry.payload === undefined)) {
       throw new CoreError(
         'CORE_NOT_FOUND',

@@ -1,15 +1,16 @@
-import { conflictId, conflictKind } from '../conflict/detect.ts'
-import type { Path } from '../entry/path.ts'
 import { ContestedError, StaleBaseError } from '../errors.ts'
-import type { OpenedEntry } from '../replica/open-entry.ts'
-import type { EntryId } from '../versions.ts'
+import { conflictOf } from '../replica/view.ts'
+import type { EntryId, Read } from '../versions.ts'
 
 /** What a writer has seen, and how sure it is of it. */
 export interface Base {
   readonly ids: readonly EntryId[]
-  /** Whether the caller named it. A remembered read never settles a conflict. */
-  readonly isExplicit: boolean
-  /** Replace a value unseen. */
+  /**
+   * Whether it may settle a conflict: the caller named it, or it is what a policy made of the versions. A conflict
+   * that was merely read before never does.
+   */
+  readonly settles: boolean
+  /** Replace a value unseen. Never applies where versions differ, whatever a policy makes of them. */
   readonly overwrite: boolean
 }
 
@@ -17,26 +18,21 @@ export interface Base {
  * Lets a write through only when its writer has seen exactly what is live. Nothing that was deleted or never there
  * can be lost, so a writer that has seen nothing may write where nothing is.
  *
+ * @param read what is there now
  * @returns whether it replaces a value unseen, as its writer asked
  * @throws {StaleBaseError} `CORE_STALE_BASE`
  * @throws {ContestedError} `CORE_CONTESTED`
  */
-export function checkBase(
-  path: Path,
-  token: Uint8Array,
-  live: readonly OpenedEntry[],
-  isAbsent: boolean,
-  base: Base
-): boolean {
-  const isSeen = base.ids.length === live.length && live.every((entry) => base.ids.includes(entry.entryId))
-  if (conflictKind(live) !== undefined) {
-    if (isSeen && base.isExplicit) return false
-    throw new ContestedError(path, conflictId(token, live))
+export function checkBase(read: Read, base: Base): boolean {
+  const { path, base: live } = read
+  const isSeen = base.ids.length === live.length && live.every((id) => base.ids.includes(id))
+  if (conflictOf(read) !== undefined) {
+    if (isSeen && base.settles) return false
+    if (read.state === 'conflict') throw new ContestedError(path, read.conflict.id)
+    throw new StaleBaseError(path, live)
   }
+  const isAbsent = read.state === 'absent'
   if (isSeen || (isAbsent && base.ids.length === 0)) return false
   if (base.overwrite) return !isAbsent
-  throw new StaleBaseError(
-    path,
-    live.map((entry) => entry.entryId)
-  )
+  throw new StaleBaseError(path, live)
 }

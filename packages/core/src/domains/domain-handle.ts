@@ -31,7 +31,7 @@ export class DomainHandle implements DomainMemory {
   async get(path: string, options: AbortOptions = {}): Promise<Read> {
     options.signal?.throwIfAborted()
     const read = await this.view.read(resolvePath(this.scope, path))
-    this.#seen.remember(read.path as Path, read.base)
+    this.#seen.remember(read)
     return read
   }
 
@@ -49,7 +49,8 @@ export class DomainHandle implements DomainMemory {
   async delete(path: string, options: DeleteOptions = {}): Promise<Written | undefined> {
     options.signal?.throwIfAborted()
     const read = await this.view.read(resolvePath(this.scope, path))
-    if (read.state === 'absent') return undefined
+    // What only a policy makes absent is there for others: deleting it makes it so for everybody.
+    if (read.state === 'absent' && read.settledBy === undefined) return undefined
     return this.writeOne(path, 'delete', DELETED, options)
   }
 
@@ -57,7 +58,7 @@ export class DomainHandle implements DomainMemory {
     const scope = options.prefix === undefined ? this.scope : resolvePrefix(this.scope, options.prefix)
     for await (const item of this.view.list(scope)) {
       options.signal?.throwIfAborted()
-      this.#seen.remember(item.read.path as Path, item.read.base)
+      this.#seen.remember(item.read)
       yield item
     }
   }
@@ -85,21 +86,20 @@ export class DomainHandle implements DomainMemory {
     const token = this.view.codec.tokens.of(path)
     const plan = async (transaction: Transaction): Promise<readonly Draft[]> => {
       const live = await transaction.live(token)
-      const read = this.view.toRead(path, token, live, 0)
-      const isOverwrite = checkBase(path, token, live, read.state === 'absent', base)
-      return [{ ...draft, isOverwrite }]
+      const read = await this.view.readOf(path, token, live, transaction)
+      return [{ ...draft, isOverwrite: checkBase(read, base) }]
     }
     const [written] = await this.replica.write(this.#domain, plan)
     if (written === undefined) throw new CoreError('CORE_CLOSED', 'nothing was written')
-    this.#seen.remember(path, [written.entryId])
+    this.#seen.rememberWritten(path, written.entryId)
     return written
   }
 
   #baseOf(path: Path, options: PutOptions): Base {
     const { base, overwrite = false } = options
-    if (base === undefined) return { ids: this.#seen.get(path), isExplicit: false, overwrite }
+    if (base === undefined) return { ...this.#seen.get(path), overwrite }
     const ids: readonly EntryId[] = 'base' in base ? base.base : base
-    return { ids, isExplicit: true, overwrite }
+    return { ids, settles: true, overwrite }
   }
 }
 

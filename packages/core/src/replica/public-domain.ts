@@ -7,6 +7,9 @@ import {
   ZERO_TIMESTAMP
 } from '@cis-memory/clock'
 import type { RowStore } from '@cis-memory/store'
+import { ConflictRecords } from '../conflict/conflict-records.ts'
+import { conflictKind } from '../conflict/detect.ts'
+import type { Policies } from '../conflict/policies.ts'
 import { equalBytes, NO_BYTES, readUint64 } from '../entry/bytes.ts'
 import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'
 import { type Commit, disagree, provesHeader, signCommit } from '../entry/commit.ts'
@@ -19,12 +22,12 @@ import { MAX_COMMIT_ENTRIES } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { WriterHost } from './group-writer.ts'
 import type { Membership } from './membership.ts'
-import type { DomainCodec, OpenedEntry } from './open-entry.ts'
+import { type DomainCodec, type OpenedEntry, pathName } from './open-entry.ts'
 import { PublicTransaction } from './public-transaction.ts'
 import { commitKey, commitRange, feedEnd, headRange, metaKey } from './rows.ts'
 import { type CommitRow, decodeCommitRow, encodeCommitRow } from './signed-row.ts'
 import type { StoredEntry } from './stored-entry.ts'
-import type { ConflictChange } from './transaction.ts'
+import type { ConflictChange, Replacement } from './transaction.ts'
 import { WriteFate } from './write-fate.ts'
 
 const OWN_KEY = metaKey('own')
@@ -34,6 +37,7 @@ export const INSTANCE_BYTES = 16
 export interface DurableChange {
   readonly entries: readonly OpenedEntry[]
   readonly conflicts: readonly ConflictChange[]
+  readonly replacements: readonly Replacement[]
   /** Actors now known to have written two things under one number. */
   readonly forks: readonly ActorId[]
   readonly isLocal: boolean
@@ -48,6 +52,8 @@ export interface PublicDomainParts {
   readonly membership: Membership
   readonly key: DeviceKey
   readonly runtime: Runtime
+  readonly policies: Policies
+  readonly conflictRetentionMs: number
   /** Told after each batch, with the lock still held. */
   readonly onDurable: (change: DurableChange) => void
 }
@@ -69,6 +75,7 @@ export class PublicDomain implements WriterHost {
   readonly space: SpaceId
   readonly #parts: PublicDomainParts
   readonly #heads: Map<ActorId, Commit>
+  readonly #records: ConflictRecords
   #own: Own | undefined
   #lsn: bigint
   readonly #fate = new WriteFate()
@@ -84,6 +91,7 @@ export class PublicDomain implements WriterHost {
     this.rows = parts.rows
     this.space = parts.membership.space
     this.#heads = heads
+    this.#records = new ConflictRecords(parts.rows, parts.conflictRetentionMs)
     this.#own = own
     this.#lsn = lsn
   }
@@ -163,8 +171,10 @@ export class PublicDomain implements WriterHost {
    */
   async write(transaction: PublicTransaction): Promise<number> {
     const own = transaction.isOvertaken ? await this.#succeed(transaction) : undefined
-    const { changes, conflicts } = await transaction.finish(this.#parts.runtime.now())
-    await this.#fate.decides(this.rows.write(changes))
+    const now = this.#parts.runtime.now()
+    const { changes, conflicts } = await transaction.finish(now)
+    const recorded = await this.#records.changesFor(conflicts, now)
+    await this.#fate.decides(this.rows.write([...changes, ...recorded]))
     this.#lsn = transaction.lsn
     this.#own = own ?? this.#own
     for (const [actor, head] of transaction.heads) this.#heads.set(actor, head)
@@ -173,11 +183,17 @@ export class PublicDomain implements WriterHost {
     this.#parts.onDurable({
       entries: transaction.applied,
       conflicts,
+      replacements: transaction.replacements,
       forks,
       isLocal: transaction.isLocal,
       isNewEpoch: own !== undefined
     })
-    return conflicts.filter((change) => change.id !== undefined).length
+    return conflicts.filter((change) => this.#isContested(change)).length
+  }
+
+  #isContested({ id, live }: ConflictChange): boolean {
+    const kind = conflictKind(live)
+    return id !== undefined && kind !== undefined && !this.#parts.policies.settlesAtOnce(pathName(live), kind)
   }
 
   /** Goes on as a new actor. */

@@ -1,3 +1,8 @@
+import type {
+  ConflictSettledEvent,
+  ConflictThresholdEvent,
+  ConflictWindowEvent
+} from '../conflict/conflict-types.ts'
 import type { Conflict, Domain, EntryId } from '../versions.ts'
 
 /** What a replica tells its handles. Each handle passes on what lies in its scope. */
@@ -5,7 +10,9 @@ export interface ReplicaEvents {
   'entry:committed': CustomEvent<{ domain: Domain; path: string; entryId: EntryId }>
   'entry:received': CustomEvent<{ domain: Domain; path: string; entryId: EntryId }>
   'conflict:found': CustomEvent<Conflict>
-  'conflict:settled': CustomEvent<{ path: string }>
+  'conflict:settled': CustomEvent<ConflictSettledEvent>
+  'conflict:window': CustomEvent<ConflictWindowEvent>
+  'conflict:threshold': CustomEvent<ConflictThresholdEvent>
   'fork:found': CustomEvent<{ actor: string }>
   'epoch:started': CustomEvent<{ reason: string }>
 }

@@ -1,19 +1,22 @@
+import type { ActorId } from '@cis-memory/clock'
 import type { Store } from '@cis-memory/store'
 import { TypedEventEmitter } from 'main-event'
 import { AuditLog } from '../audit/audit-log.ts'
+import type { ConflictSettings } from '../conflict/conflict-types.ts'
+import { Policies } from '../conflict/policies.ts'
 import { fromHex } from '../entry/bytes.ts'
 import { decodeCbor } from '../entry/cbor.ts'
 import type { Commit } from '../entry/commit.ts'
 import type { DeviceId, DeviceKey } from '../entry/ed25519.ts'
-import { PathTokens, ROOT } from '../entry/path.ts'
+import { PathTokens } from '../entry/path.ts'
 import type { SystemRecord } from '../entry/records.ts'
 import { deriveSpaceKeys, type KeyId, type SpaceId, type SpaceKeys } from '../entry/space-keys.ts'
 import { CoreError } from '../errors.ts'
-import { AUDIT_RETENTION_MS } from '../limits.ts'
+import { AUDIT_RETENTION_MS, DEFAULT_CONFLICT_RETENTION_MS } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { Batch } from '../sync/batch.ts'
 import type { FeedPage, FeedQuery, IngestReport, IngestSource, SyncReplica } from '../sync/sync-replica.ts'
-import type { Domain } from '../versions.ts'
+import type { Domain, Read } from '../versions.ts'
 import { Feed } from './feed.ts'
 import { GroupWriter, type Plan, type WrittenEntry } from './group-writer.ts'
 import { HeldEntries } from './held.ts'
@@ -24,12 +27,13 @@ import { Membership } from './membership.ts'
 import { privateCodec, publicCodec } from './open-entry.ts'
 import { PrivateDomain } from './private-domain.ts'
 import { type DurableChange, PublicDomain } from './public-domain.ts'
+import type { PublicTransaction } from './public-transaction.ts'
 import type { ReplicaEvents } from './replica-events.ts'
 import { checkpointKey, conflictIdKey, recordRange } from './rows.ts'
 import { SerialQueue } from './serial-queue.ts'
 import { decodeRecordRow } from './signed-row.ts'
 import type { StoredEntry } from './stored-entry.ts'
-import { type Directory, DomainView } from './view.ts'
+import { conflictOf, type Directory, DomainView, type ViewContext } from './view.ts'
 
 /** Private payloads are sealed with their rows; their headers name no key. */
 const NO_KEY_ID = '0'.repeat(32) as KeyId
@@ -50,6 +54,8 @@ export interface ReplicaOptions {
   readonly compression?: boolean
   /** How long audit records are kept. @default 90 days */
   readonly auditRetentionMs?: number
+  /** What this device makes of conflicts. @default it leaves all of them to people */
+  readonly conflict?: ConflictSettings
 }
 
 /**
@@ -66,6 +72,9 @@ export class Replica implements Directory, SyncReplica {
   readonly invitations: Invitations
   /** What agents were given and have written here. */
   readonly audit: AuditLog
+  readonly policies: Policies
+  /** How long ended conflicts stay listed. */
+  readonly conflictRetentionMs: number
   readonly #store: Store
   readonly #identity: SpaceIdentity
   readonly #keys: SpaceKeys
@@ -91,11 +100,14 @@ export class Replica implements Directory, SyncReplica {
       readonly private: PrivateDomain
       readonly held: HeldEntries
       readonly queue: SerialQueue
+      readonly policies: Policies
     }
   ) {
-    const { runtime, auditRetentionMs: retentionMs = AUDIT_RETENTION_MS } = options
+    const { runtime, conflict, auditRetentionMs: retentionMs = AUDIT_RETENTION_MS } = options
+    this.conflictRetentionMs = conflict?.retentionMs ?? DEFAULT_CONFLICT_RETENTION_MS
     this.#store = options.store
     this.runtime = runtime
+    this.policies = parts.policies
     this.key = parts.key
     this.#identity = parts.identity
     this.spaceName = parts.identity.genesis.name
@@ -118,10 +130,12 @@ export class Replica implements Directory, SyncReplica {
   /**
    * Opens the replica in a store that belongs to a space.
    *
-   * @throws {CoreError} `CORE_NO_SPACE` before a space was created or joined
+   * @throws {CoreError} `CORE_NO_SPACE` before a space was created or joined, `CORE_BAD_OPTION` and `CORE_BAD_PATH` for
+   * settings that cannot be
    */
   static async open(options: ReplicaOptions): Promise<Replica> {
-    const { store, runtime, compression = true } = options
+    const { store, runtime, compression = true, conflict = {} } = options
+    const policies = new Policies(conflict)
     const identity = await spaceIdentity(store)
     if (identity === undefined) {
       throw new CoreError('CORE_NO_SPACE', 'this store belongs to no space yet; create one or join one first')
@@ -139,6 +153,8 @@ export class Replica implements Directory, SyncReplica {
       membership,
       key,
       runtime,
+      policies,
+      conflictRetentionMs: conflict.retentionMs ?? DEFAULT_CONFLICT_RETENTION_MS,
       onDurable: (change) => {
         if (replica !== undefined) replica.#announce(change)
       }
@@ -160,7 +176,8 @@ export class Replica implements Directory, SyncReplica {
       public: publicDomain,
       private: privateDomain,
       held,
-      queue
+      queue,
+      policies
     }
     replica = new Replica(options, parts)
     const isContinued = publicDomain.hasActor && store.continuity === 'kept' && options.epoch !== 'per-open'
@@ -217,7 +234,11 @@ export class Replica implements Directory, SyncReplica {
   /** A domain as it is now. */
   view(domain: Domain): DomainView {
     const host = domain === 'public' ? this.#public : this.#private
-    return new DomainView(host.codec, host.rows, this, () => this.runtime.now())
+    return new DomainView(
+      host.codec,
+      host.rows,
+      this.#viewContext(domain, () => this.runtime.now())
+    )
   }
 
   /** κ of the path that a conflict id stands for or has stood for. */
@@ -231,8 +252,16 @@ export class Replica implements Directory, SyncReplica {
     const privateRows = this.#private.rows.snapshot()
     const now = this.runtime.now()
     return {
-      public: new DomainView(this.#public.codec, publicRows, this, () => now),
-      private: new DomainView(this.#private.codec, privateRows, this, () => now),
+      public: new DomainView(
+        this.#public.codec,
+        publicRows,
+        this.#viewContext('public', () => now)
+      ),
+      private: new DomainView(
+        this.#private.codec,
+        privateRows,
+        this.#viewContext('private', () => now)
+      ),
       close: async () => {
         await publicRows.close()
         await privateRows.close()
@@ -250,8 +279,8 @@ export class Replica implements Directory, SyncReplica {
     return written
   }
 
-  authorOf(entry: StoredEntry): { device: DeviceId; name: string } {
-    const device = this.membership.deviceOf(entry.dot.actor) ?? this.device
+  authorOf(actor: ActorId): { device: DeviceId; name: string } {
+    const device = this.membership.deviceOf(actor) ?? this.device
     const name = this.membership.member(device)?.name
     return { device, name: name === undefined || name === '' ? device.slice(0, 8) : name }
   }
@@ -313,6 +342,20 @@ export class Replica implements Directory, SyncReplica {
     })
   }
 
+  /** Changes rows about the path κ that nobody is sent, and tells when its readers find something else from then on. */
+  async changeLocalRows(
+    token: Uint8Array,
+    change: (transaction: PublicTransaction) => Promise<void>
+  ): Promise<void> {
+    this.#checkOpen()
+    await this.#queue.run(async () => {
+      const transaction = this.#public.begin()
+      await change(transaction)
+      await this.#public.write(transaction)
+    })
+    this.#tellOf(await this.view('public').readAt(token))
+  }
+
   /** Waits for the writes in flight. The store is the caller's to close. */
   async close(): Promise<void> {
     this.#isClosed = true
@@ -353,13 +396,23 @@ export class Replica implements Directory, SyncReplica {
   async #announceConflicts(change: DurableChange): Promise<void> {
     const view = this.view('public')
     for (const { token, id } of change.conflicts) {
-      const conflict = await view.conflictAt(token)
-      if (conflict !== undefined && conflict.id === id) this.#emit('conflict:found', conflict)
-      if (id === undefined && conflict === undefined) {
-        const path = (await view.liveAt(token)).find((entry) => entry.payload !== undefined)?.payload?.path
-        this.#emit('conflict:settled', { path: path ?? ROOT })
-      }
+      const read = await view.readAt(token)
+      const now = conflictOf(read)
+      if (now?.id !== id) continue
+      if (now === undefined) this.#emit('conflict:settled', { path: read.path, by: 'resolution' })
+      else this.#tellOf(read)
     }
+  }
+
+  #tellOf(read: Read): void {
+    if (read.state === 'conflict') this.#emit('conflict:found', read.conflict)
+    else if (read.settledBy !== undefined) {
+      this.#emit('conflict:settled', { path: read.path, by: read.settledBy.mode })
+    }
+  }
+
+  #viewContext(domain: Domain, now: () => number): ViewContext {
+    return { directory: this, policies: domain === 'public' ? this.policies : Policies.NONE, now }
   }
 
   #emitEntry(

@@ -1,7 +1,7 @@
 /*
  * Rows of a replica. Keys are tokens, numbers and hashes, never names; the store seals every value.
  *
- * public partition, which sync may read:
+ * public partition, of which sync sends live entries, commits and records alone:
  *   E κ                         the live entries of a path, all in one row
  *   Y depth κ hlc8 id16         an entry that was replaced: the history of a path is one range
  *   O actor16 first8 commit16   a commit, its signature and, when known, the leaves of its tree
@@ -9,6 +9,8 @@
  *   L lsn8                      the change feed: what was applied, in order, and where it came from
  *   F κ                         a contested path: its conflict id and when it was noticed
  *   K conflictId                the path a conflict id stood for, so that a stale one is known as such
+ *   P κ                         what was proposed for the conflict of a path
+ *   Z ms8 conflictId            a conflict that ended, in the order of time
  *   S record16                  a system record
  *   C feed16 scopeκ             how far a peer's feed has been read
  *   Q seq8 id16                 an entry held until it can be judged
@@ -52,6 +54,8 @@ const HEAD = kind('A')
 const FEED = kind('L')
 const CONTESTED = kind('F')
 const CONFLICT_ID = kind('K')
+const PROPOSAL = kind('P')
+const ENDED_CONFLICT = kind('Z')
 const RECORD = kind('S')
 const CHECKPOINT = kind('C')
 const HELD = kind('Q')
@@ -91,6 +95,17 @@ export const feedEnd = (): RowRange => ({ ...feedRange(0n), reverse: true, limit
 export const contestedKey = (path: Uint8Array): Uint8Array => concat(CONTESTED, path)
 export const contestedRange = (scope: Uint8Array): RowRange => prefixRange(concat(CONTESTED, scope))
 export const conflictIdKey = (id: string): Uint8Array => concat(CONFLICT_ID, Buffer.from(id))
+
+export const proposalKey = (path: Uint8Array): Uint8Array => concat(PROPOSAL, path)
+
+const endedFrom = (ms: number): Uint8Array => concat(ENDED_CONFLICT, uint64Bytes(Math.floor(Math.max(ms, 0))))
+export const endedConflictKey = (settledAt: number, id: string): Uint8Array =>
+  concat(endedFrom(settledAt), Buffer.from(id))
+/** Conflicts that ended from `from` on and before `to`. */
+export const endedConflictRange = (from: number, to: number = Number.MAX_SAFE_INTEGER): RowRange => ({
+  gte: endedFrom(from),
+  lt: endedFrom(to)
+})
 
 export const recordKey = (id: string): Uint8Array => concat(RECORD, fromHex(id))
 export const recordRange = (): RowRange => prefixRange(RECORD)

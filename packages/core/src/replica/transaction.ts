@@ -3,7 +3,7 @@ import type { RowChange, RowReader } from '@cis-memory/store'
 import { conflictId, conflictKind } from '../conflict/detect.ts'
 import { startsWith, toHex } from '../entry/bytes.ts'
 import type { Header } from '../entry/header.ts'
-import { decodeContestedRow, encodeContestedRow } from './contested-row.ts'
+import { type ContestedRow, decodeContestedRow, encodeContestedRow } from './contested-row.ts'
 import { type DomainCodec, type OpenedEntry, openEntry } from './open-entry.ts'
 import { conflictIdKey, contestedKey, feedKey, historyKey, historyRange, liveKey } from './rows.ts'
 import {
@@ -21,8 +21,19 @@ export type Applied = 'live' | 'replaced' | 'known'
 /** A path whose conflict began, changed or ended in a transaction. */
 export interface ConflictChange {
   readonly token: Uint8Array
-  /** The conflict's id now, or `undefined` when it is settled. */
+  /** The conflict's id now, or `undefined` when it has ended. */
   readonly id: string | undefined
+  /** What the index said before, when there was a conflict. */
+  readonly before: ContestedRow | undefined
+  /** The live entries before and now, earliest first. */
+  readonly liveBefore: readonly OpenedEntry[]
+  readonly live: readonly OpenedEntry[]
+}
+
+/** An entry that took the place of a single other. */
+export interface Replacement {
+  readonly by: OpenedEntry
+  readonly replaced: Header
 }
 
 /** How a domain feeds its changes to peers; the private domain does not. */
@@ -38,7 +49,8 @@ export interface FeedWriter {
 
 interface PathState {
   readonly token: Uint8Array
-  live: OpenedEntry[]
+  readonly before: readonly OpenedEntry[]
+  live: readonly OpenedEntry[]
   isChanged: boolean
 }
 
@@ -54,6 +66,7 @@ export class Transaction {
   readonly #changes = new Map<string, RowChange>()
   /** What was applied and not known before, in that order. */
   readonly applied: OpenedEntry[] = []
+  readonly replacements: Replacement[] = []
 
   constructor(rows: RowReader, codec: DomainCodec, feed: FeedWriter | undefined) {
     this.#rows = rows
@@ -97,6 +110,10 @@ export class Transaction {
     const stays = state.live.filter((other) => !covers(entry, other.stored))
     const gone = state.live.filter((other) => covers(entry, other.stored))
     for (const other of gone) this.#toHistory(other.stored)
+    const [only, ...others] = state.live
+    if (gone.length === 1 && only !== undefined && others.length === 0) {
+      this.replacements.push({ by: current, replaced: only.stored.header })
+    }
     this.applied.push(current)
     state.live = [...stays, current].sort((a, b) => compareByTime(a.stored, b.stored))
     state.isChanged = true
@@ -146,7 +163,7 @@ export class Transaction {
       this.put(key, encodeContestedRow({ id, detectedAt: before?.detectedAt ?? now }))
       this.put(conflictIdKey(id), state.token)
     }
-    return { token: state.token, id }
+    return { token: state.token, id, before, liveBefore: state.before, live: state.live }
   }
 
   async #state(token: Uint8Array): Promise<PathState> {
@@ -155,7 +172,8 @@ export class Transaction {
     if (known !== undefined) return known
     const row = await this.#rows.get(liveKey(token))
     const entries = row === undefined ? [] : decodeLiveRow(row)
-    const state = { token, live: entries.map((entry) => openEntry(this.#codec, entry)), isChanged: false }
+    const live = entries.map((entry) => openEntry(this.#codec, entry))
+    const state: PathState = { token, before: live, live, isChanged: false }
     this.#paths.set(name, state)
     return state
   }

@@ -1,35 +1,69 @@
-import { compareByTime, timestampMs } from '@cis-memory/clock'
+import { type ActorId, compareByTime, timestampMs } from '@cis-memory/clock'
 import type { RowReader } from '@cis-memory/store'
 import { conflictId, conflictKind } from '../conflict/detect.ts'
+import { maySettle, type Policies, versionChosenBy } from '../conflict/policies.ts'
 import { mergeDocuments } from '../documents/merge.ts'
-import { equalBytes, fromHex, toHex } from '../entry/bytes.ts'
+import { equalBytes, fromHex, startsWith, toHex } from '../entry/bytes.ts'
 import type { DeviceId } from '../entry/ed25519.ts'
 import type { Path } from '../entry/path.ts'
 import { type Alternative, encodeAlternative } from '../entry/payload.ts'
-import type { Conflict, HistoryItem, MemoryItem, Read, Version } from '../versions.ts'
+import type {
+  AbsentRead,
+  Conflict,
+  HistoryItem,
+  MemoryItem,
+  MergeProposal,
+  PolicyDecision,
+  Read,
+  ValueRead,
+  Version
+} from '../versions.ts'
 import { decodeContestedRow } from './contested-row.ts'
+import { decodeEndedConflict, type EndedConflict } from './ended-conflict-row.ts'
 import { type DomainCodec, type OpenedEntry, openEntry, pathName } from './open-entry.ts'
-import { contestedKey, contestedRange, historyRange, liveKey, liveRange, pathOfKey } from './rows.ts'
-import { decodeHistoryRow, decodeLiveRow, type StoredEntry } from './stored-entry.ts'
+import { decodeProposalRow } from './proposal-row.ts'
+import {
+  contestedKey,
+  contestedRange,
+  endedConflictRange,
+  historyRange,
+  liveKey,
+  liveRange,
+  pathOfKey,
+  proposalKey
+} from './rows.ts'
+import { decodeHistoryRow, decodeLiveRow } from './stored-entry.ts'
 
 /** Who stands behind an actor, for people to read. */
 export interface Directory {
   readonly device: DeviceId
   /** The device an actor writes for and what it is called. */
-  authorOf(entry: StoredEntry): { readonly device: DeviceId; readonly name: string }
+  authorOf(actor: ActorId): { readonly device: DeviceId; readonly name: string }
 }
+
+/** What a view needs besides rows. */
+export interface ViewContext {
+  readonly directory: Directory
+  readonly policies: Policies
+  readonly now: () => number
+}
+
+/** Where single rows are read: a store, a snapshot, or a transaction with what it has changed. */
+type RowGetter = Pick<RowReader, 'get'>
 
 /** One domain as rows show it, now or in a snapshot. */
 export class DomainView {
   readonly codec: DomainCodec
   readonly #rows: RowReader
   readonly #directory: Directory
+  readonly #policies: Policies
   readonly #now: () => number
 
-  constructor(codec: DomainCodec, rows: RowReader, directory: Directory, now: () => number) {
+  constructor(codec: DomainCodec, rows: RowReader, { directory, policies, now }: ViewContext) {
     this.codec = codec
     this.#rows = rows
     this.#directory = directory
+    this.#policies = policies
     this.#now = now
   }
 
@@ -46,9 +80,7 @@ export class DomainView {
 
   async read(path: Path): Promise<Read> {
     const token = this.codec.tokens.of(path)
-    const live = await this.liveAt(token)
-    const detectedAt = conflictKind(live) === undefined ? 0 : await this.#detectedAt(token)
-    return this.toRead(path, token, live, detectedAt)
+    return this.readOf(path, token, await this.liveAt(token))
   }
 
   /** Everything at or below a scope that is there, in the order of its tokens. */
@@ -56,28 +88,49 @@ export class DomainView {
     for await (const row of this.#rows.range(liveRange(this.codec.tokens.of(scope)))) {
       const live = this.#openRow(row.value)
       const token = pathOfKey(row.key)
-      const detectedAt = conflictKind(live) === undefined ? 0 : await this.#detectedAt(token)
-      const read = this.toRead(pathName(live) ?? unreadablePath(token), token, live, detectedAt)
+      const read = await this.readOf(pathName(live) ?? unreadablePath(token), token, live)
       if (read.state !== 'absent') yield { domain: this.codec.domain, read }
     }
   }
 
-  /** Contested paths at or below a scope, from the index: no entry is read that is not contested. */
+  /** Contested paths at or below a scope, from the index: no entry is read that is in no conflict. */
   async *conflicts(scope: Path): AsyncIterableIterator<Conflict> {
-    for await (const row of this.#rows.range(contestedRange(this.codec.tokens.of(scope)))) {
-      const conflict = await this.conflictAt(pathOfKey(row.key))
-      if (conflict !== undefined) yield conflict
+    for await (const read of this.inConflict(scope)) if (read.state === 'conflict') yield read.conflict
+  }
+
+  /** What policies decide at or below a scope, from the index. */
+  async *decisions(scope: Path): AsyncIterableIterator<PolicyDecision> {
+    for await (const read of this.inConflict(scope)) {
+      if (read.state !== 'conflict' && read.settledBy !== undefined) yield read.settledBy
     }
   }
 
-  /** The conflict at κ, when there is one. */
+  /** Paths in conflict at or below a scope as their readers find them: contested, or as a policy decides. */
+  async *inConflict(scope: Path): AsyncIterableIterator<Read> {
+    for await (const key of this.#rows.keys(contestedRange(this.codec.tokens.of(scope)))) {
+      const read = await this.readAt(pathOfKey(key))
+      if (conflictOf(read) !== undefined) yield read
+    }
+  }
+
+  /** The records of conflicts at or below a scope that have ended since, latest first. */
+  async *ended(scope: Path, since: number): AsyncIterableIterator<EndedConflict> {
+    const prefix = this.codec.tokens.of(scope)
+    for await (const row of this.#rows.range({ ...endedConflictRange(since), reverse: true })) {
+      const ended = decodeEndedConflict(row.value)
+      if (startsWith(ended.token, prefix)) yield ended
+    }
+  }
+
+  /** The conflict at κ, when there is one, decided by a policy or not. */
   async conflictAt(token: Uint8Array): Promise<Conflict | undefined> {
-    const row = await this.#rows.get(contestedKey(token))
-    if (row === undefined) return undefined
+    return conflictOf(await this.readAt(token))
+  }
+
+  /** What is at κ. */
+  async readAt(token: Uint8Array): Promise<Read> {
     const live = await this.liveAt(token)
-    const path = pathName(live) ?? unreadablePath(token)
-    const read = this.toRead(path, token, live, decodeContestedRow(row).detectedAt)
-    return read.state === 'conflict' ? read.conflict : undefined
+    return this.readOf(pathName(live) ?? unreadablePath(token), token, live)
   }
 
   /** What the path at κ is called, by what is live there or was. */
@@ -107,30 +160,40 @@ export class DomainView {
     for await (const row of this.#rows.range(range)) yield openEntry(this.codec, decodeHistoryRow(row.value))
   }
 
-  /** What live entries amount to for a reader. */
-  toRead(path: Path, token: Uint8Array, live: readonly OpenedEntry[], detectedAt: number): Read {
-    const base = live.map((entry) => entry.entryId)
+  /**
+   * What live entries amount to for a reader.
+   *
+   * @param rows where the rest of what is known of the path is read
+   */
+  async readOf(
+    path: string,
+    token: Uint8Array,
+    live: readonly OpenedEntry[],
+    rows: RowGetter = this.#rows
+  ): Promise<Read> {
     const kind = conflictKind(live)
-    if (kind !== undefined) {
-      const id = conflictId(token, live)
-      const versions = live.flatMap((entry) => this.versionsOf(entry))
-      return { state: 'conflict', path, base, conflict: { id, path, kind, versions, detectedAt } }
-    }
-    const latest = live.at(-1)
-    const version = latest === undefined ? undefined : this.versionsOf(latest)[0]
-    if (version === undefined || version.kind === 'deleted' || this.#isExpired(version)) {
-      return { state: 'absent', path, base }
-    }
-    if (version.kind === 'document' && live.length > 1) {
-      const value = mergeDocuments(live.map((entry) => entry.alternatives[0]?.value as Uint8Array))
-      return { state: 'value', path, base, value, version: { ...version, value } }
-    }
-    return { state: 'value', path, base, value: version.value ?? null, version }
+    if (kind === undefined) return this.#agreed(path, live)
+    const indexed = await rows.get(contestedKey(token))
+    const detectedAt = indexed === undefined ? this.#now() : decodeContestedRow(indexed).detectedAt
+    const versions = live.flatMap((entry) => this.versionsOf(entry))
+    const conflict = { id: conflictId(token, live), path, kind, versions, detectedAt }
+    return this.#decided(conflict, token, baseOf(live), rows)
+  }
+
+  /** What was proposed for the conflict at κ, refused or not. */
+  async proposalFor(
+    id: string,
+    token: Uint8Array,
+    rows: RowGetter = this.#rows
+  ): Promise<MergeProposal | undefined> {
+    const row = await rows.get(proposalKey(token))
+    const proposal = row === undefined ? undefined : decodeProposalRow(row)
+    return proposal?.conflictId === id ? proposal : undefined
   }
 
   versionsOf(entry: OpenedEntry): Version[] {
     const { header } = entry.stored
-    const author = this.#directory.authorOf(entry.stored)
+    const author = this.#directory.authorOf(header.dot.actor)
     const authorship = {
       entryId: header.id,
       actor: header.dot.actor,
@@ -155,14 +218,53 @@ export class DomainView {
     return decodeLiveRow(row).map((stored) => openEntry(this.codec, stored))
   }
 
-  #isExpired(version: Version): boolean {
-    return version.expiresAt !== undefined && version.expiresAt <= this.#now()
+  /** What entries that agree say: the latest of them, or the documents they are merged. */
+  #agreed(path: string, live: readonly OpenedEntry[]): AbsentRead | ValueRead {
+    const base = baseOf(live)
+    const latest = live.at(-1)
+    const version = latest === undefined ? undefined : this.versionsOf(latest)[0]
+    if (version?.kind !== 'document' || live.length === 1) return this.#readOf(path, base, version, undefined)
+    const value = mergeDocuments(live.map((entry) => entry.alternatives[0]?.value as Uint8Array))
+    return this.#readOf(path, base, { ...version, value }, undefined)
   }
 
-  async #detectedAt(token: Uint8Array): Promise<number> {
-    const row = await this.#rows.get(contestedKey(token))
-    return row === undefined ? this.#now() : decodeContestedRow(row).detectedAt
+  /** A conflict as the policy for its path leaves it. */
+  async #decided(conflict: Conflict, token: Uint8Array, base: Read['base'], rows: RowGetter): Promise<Read> {
+    const { path, kind } = conflict
+    const mode = this.#policies.modeAt(path as Path)
+    const contested = { state: 'conflict', path, base, conflict } as const
+    if (!maySettle(mode, kind)) return contested
+    const stored = mode === 'ai_merge' ? await this.proposalFor(conflict.id, token, rows) : undefined
+    const proposal = stored?.refusedAt === undefined ? stored : undefined
+    const chosen = versionChosenBy(mode, conflict, proposal, (version) => this.#isThere(version))
+    if (chosen === undefined) return contested
+    const decision = { mode, conflict, ...(proposal !== undefined && { proposal }) }
+    return this.#readOf(path, base, chosen, decision)
   }
+
+  #readOf(
+    path: string,
+    base: Read['base'],
+    version: Version | undefined,
+    settledBy: PolicyDecision | undefined
+  ): AbsentRead | ValueRead {
+    if (version === undefined || !this.#isThere(version)) return { state: 'absent', path, base, settledBy }
+    return { state: 'value', path, base, value: version.value ?? null, version, settledBy }
+  }
+
+  /** Whether a reader of a version finds something. */
+  #isThere({ kind, expiresAt }: Version): boolean {
+    return kind !== 'deleted' && (expiresAt === undefined || expiresAt > this.#now())
+  }
+}
+
+/** The conflict behind what was read, decided by a policy or not. */
+export function conflictOf(read: Read): Conflict | undefined {
+  return read.state === 'conflict' ? read.conflict : read.settledBy?.conflict
+}
+
+function baseOf(live: readonly OpenedEntry[]): Read['base'] {
+  return live.map((entry) => entry.entryId)
 }
 
 const UNREADABLE = {
@@ -174,15 +276,16 @@ const UNREADABLE = {
   expiresAt: undefined
 } as const
 
+/** Of equal ones the last stays: they are in the order in which they were written. */
 function distinct(alternatives: readonly Alternative[]): [Alternative, number][] {
   if (alternatives.length === 1) return [[alternatives[0] as Alternative, 0]]
   const seen: Uint8Array[] = []
   const kept: [Alternative, number][] = []
-  for (const [index, alternative] of alternatives.entries()) {
+  for (const [index, alternative] of [...alternatives.entries()].reverse()) {
     const bytes = encodeAlternative(alternative)
     if (seen.some((other) => equalBytes(other, bytes))) continue
     seen.push(bytes)
-    kept.push([alternative, index])
+    kept.unshift([alternative, index])
   }
   return kept
 }
@@ -190,7 +293,7 @@ function distinct(alternatives: readonly Alternative[]): [Alternative, number][]
 const UNREADABLE_PREFIX = '/\u0000'
 
 /** What to call a path none of whose versions can be opened: its tokens, in a form no name can have. */
-function unreadablePath(token: Uint8Array): Path {
+export function unreadablePath(token: Uint8Array): Path {
   return `${UNREADABLE_PREFIX}${toHex(token)}` as Path
 }
 

@@ -4,6 +4,7 @@ import { MemoryStore, type Store } from '@cis-memory/store'
 import { createMember } from '../../src/entry/records.ts'
 import {
   adoptSpace,
+  type ConflictSettings,
   createMemory,
   createSpace,
   deviceIdentity,
@@ -46,17 +47,30 @@ export interface Device {
 }
 
 /** Opens what a store holds. */
-export async function openDevice(store: Store, runtime: TestRuntime, scope = '/acme/web'): Promise<Device> {
-  const replica = await Replica.open({ store, runtime })
+export async function openDevice(
+  store: Store,
+  runtime: TestRuntime,
+  scope = '/acme/web',
+  conflict: ConflictSettings = {}
+): Promise<Device> {
+  const replica = await Replica.open({ store, runtime, conflict })
   return { store, runtime, replica, memory: createMemory(replica, scope) }
 }
 
-/** Devices of one space, the first of which started it and let the others in. They have not synced since. */
-export async function devices(count: number, scope = '/acme/web'): Promise<Device[]> {
+/**
+ * Devices of one space, the first of which started it and let the others in. They have not synced since.
+ *
+ * @param settings what each of them makes of conflicts
+ */
+export async function devices(
+  count: number,
+  scope = '/acme/web',
+  settings: readonly ConflictSettings[] = []
+): Promise<Device[]> {
   const store = new MemoryStore({ continuity: 'kept' })
   const runtime = new TestRuntime()
   const identity = await createSpace(store, runtime, { space: 'acme', device: 'device-0' })
-  const all = [await openDevice(store, runtime, scope)]
+  const all = [await openDevice(store, runtime, scope, settings[0])]
   const [first] = all as [Device]
   for (let i = 1; i < count; i++) {
     const otherStore = new MemoryStore({ continuity: 'kept' })
@@ -67,7 +81,7 @@ export async function devices(count: number, scope = '/acme/web'): Promise<Devic
       createMember(first.replica.key, identity.genesis.space, member, timestampFromMs(runtime.now()))
     )
     await adoptSpace(otherStore, identity, first.replica.membership.records())
-    all.push(await openDevice(otherStore, otherRuntime, scope))
+    all.push(await openDevice(otherStore, otherRuntime, scope, settings[i]))
   }
   return all
 }

@@ -1,0 +1,106 @@
+import picomatch from 'picomatch'
+import { isWithin, type Path, parsePath, ROOT, relativeTo } from '../entry/path.ts'
+import { CoreError } from '../errors.ts'
+import { MAX_CONFLICT_POLICIES, MAX_POLICY_PATTERN_CHARACTERS } from '../limits.ts'
+import type {
+  Conflict,
+  ConflictKind,
+  ConflictMode,
+  MergeProposal,
+  PolicyDecision,
+  Version
+} from '../versions.ts'
+import type { ConflictPolicy, ConflictSettings } from './conflict-types.ts'
+import { mergedAlternative } from './merged-alternative.ts'
+
+const MODES: readonly ConflictMode[] = ['manual', 'auto_lww', 'keep_all', 'ai_merge']
+/** Names are no file names: nothing is hidden, no slash is a backslash, and what a pattern cannot say the order can. */
+const GLOB: picomatch.PicomatchOptions = { dot: true, windows: false, nonegate: true, noextglob: true }
+
+interface Rule {
+  readonly mode: ConflictMode
+  readonly scope: Path
+  readonly matches: (relativePath: string) => boolean
+}
+
+/** Which mode counts where. */
+export class Policies {
+  /** Leaves every conflict to people. */
+  static readonly NONE: Policies = new Policies({})
+
+  readonly #mode: ConflictMode
+  readonly #rules: readonly Rule[]
+
+  /** @throws {CoreError} `CORE_BAD_OPTION`, `CORE_BAD_PATH` */
+  constructor({ mode = 'manual', policies = [] }: ConflictSettings) {
+    checkMode(mode)
+    if (policies.length > MAX_CONFLICT_POLICIES) {
+      throw badSetting(`there are at most ${MAX_CONFLICT_POLICIES} conflict policies`)
+    }
+    this.#mode = mode
+    this.#rules = policies.map(ruleOf)
+  }
+
+  modeAt(path: Path): ConflictMode {
+    const rule = this.#rules.find(
+      ({ scope, matches }) => isWithin(path, scope) && matches(relativeTo(path, scope))
+    )
+    return rule?.mode ?? this.#mode
+  }
+
+  /** Whether a conflict is settled as soon as it is there. A merge never is: nobody can have proposed it yet. */
+  settlesAtOnce(path: Path | undefined, kind: ConflictKind): boolean {
+    const mode = path === undefined ? 'manual' : this.modeAt(path)
+    return mode !== 'ai_merge' && maySettle(mode, kind)
+  }
+}
+
+function ruleOf({ mode, scope, pattern }: ConflictPolicy): Rule {
+  checkMode(mode)
+  return {
+    mode,
+    scope: scope === undefined ? ROOT : parsePath(scope),
+    matches: pattern === undefined ? () => true : matcherOf(pattern)
+  }
+}
+
+function matcherOf(pattern: string): (relativePath: string) => boolean {
+  if (typeof pattern !== 'string' || pattern === '' || pattern.length > MAX_POLICY_PATTERN_CHARACTERS) {
+    throw badSetting(`the pattern of a policy has 1 to ${MAX_POLICY_PATTERN_CHARACTERS} characters`)
+  }
+  return picomatch(pattern.normalize('NFC'), GLOB)
+}
+
+function checkMode(mode: ConflictMode): void {
+  if (!MODES.includes(mode)) throw badSetting(`the mode of a conflict policy is one of: ${MODES.join(', ')}`)
+}
+
+function badSetting(problem: string): CoreError {
+  return new CoreError('CORE_BAD_OPTION', `${problem}; nothing was opened`)
+}
+
+export type SettlingMode = PolicyDecision['mode']
+
+/** Whether a mode can settle a conflict at all. Evidence of a fork and what nobody can read are for people. */
+export function maySettle(mode: ConflictMode, kind: ConflictKind): mode is SettlingMode {
+  return mode !== 'manual' && kind !== 'fork' && kind !== 'unreadable'
+}
+
+/**
+ * The version that a mode has readers see; `undefined` leaves the conflict contested. Versions come earliest first by
+ * `(hlc, actor, n)`, those of one entry in the order an undo gave them, which is the same.
+ *
+ * @param proposal what was proposed for exactly this conflict and not refused
+ */
+export function versionChosenBy(
+  mode: SettlingMode,
+  { versions }: Conflict,
+  proposal: MergeProposal | undefined,
+  isReadable: (version: Version) => boolean
+): Version | undefined {
+  const latest = versions.at(-1)
+  if (mode === 'auto_lww') return latest
+  const readable = versions.findLast(isReadable) ?? latest
+  if (mode === 'keep_all' || readable === undefined) return readable
+  return proposal === undefined ? undefined : { ...readable, ...mergedAlternative(versions, proposal) }
+}

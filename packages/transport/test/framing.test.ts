@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type DeviceId, type FrameChannel, MAX_FRAME_BYTES } from '@cis-memory/core'
+import { channelSuite } from '@cis-memory/core/compliance'
 import { multiaddr } from '@multiformats/multiaddr'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { MAX_STREAM_WINDOW_BYTES, READ_AHEAD_BYTES } from '../src/limits.ts'
 import { peerOfDevice } from '../src/peer-id.ts'
 import { newKey, startNetwork, startRawNode, type TestNetwork, within } from './support/nodes.ts'
@@ -13,34 +14,20 @@ interface Pair {
   readonly b: TestNetwork
   readonly near: FrameChannel
   readonly far: FrameChannel
-  /** Lets the far handler return. */
-  readonly release: () => void
 }
 
-/** Two ends of one channel between two nodes. The far end stays open until released. */
+/** Two ends of one channel between two nodes. The far end stays open. */
 async function openPair(): Promise<Pair> {
   const a = await startNetwork()
   const b = await startNetwork()
-  let release = (): void => {}
-  const released = new Promise<void>((resolve) => {
-    release = resolve
-  })
   const far = new Promise<FrameChannel>((resolve) => {
     void b.handle(PROTOCOL, async (channel) => {
       resolve(channel)
-      await released
+      await new Promise(() => {})
     })
   })
   const near = await a.open(b.at, PROTOCOL)
-  return { a, b, near, far: await far, release }
-}
-
-async function readAll(channel: FrameChannel): Promise<Uint8Array[]> {
-  const frames: Uint8Array[] = []
-  for (let frame = await channel.receive(); frame !== undefined; frame = await channel.receive()) {
-    frames.push(frame)
-  }
-  return frames
+  return { a, b, near, far: await far }
 }
 
 /** Several turns of the event loop, so that whatever the network has ready is handled first. */
@@ -49,73 +36,12 @@ async function turns(count: number): Promise<void> {
 }
 
 describe('StreamChannel', () => {
-  it('names the device at the other end', async () => {
-    const { a, b, near, far } = await openPair()
-    expect(near.peer).toBe(b.device)
-    expect(far.peer).toBe(a.device)
-  })
-
-  it('delivers frames whole, in order, in both directions', async () => {
-    const { near, far } = await openPair()
-    const sizes = [0, 1, 3, 4, 5, 1_000, 65_536, 1_000_000, MAX_FRAME_BYTES]
-    const frames = sizes.map((size) => new Uint8Array(randomBytes(size)))
-    const sending = (async () => {
-      for (const frame of frames) await near.send(frame)
-      await near.close()
-    })()
-    const there = await readAll(far)
-    await sending
-    expect(there.map((frame) => Buffer.from(frame).equals(frames[there.indexOf(frame)]!))).toEqual(
-      sizes.map(() => true)
-    )
-    for (const frame of frames.slice(0, 6)) await far.send(frame)
-    await far.close()
-    expect((await readAll(near)).map((frame) => frame.length)).toEqual(sizes.slice(0, 6))
-  })
-
-  it('keeps the order of sends that nobody awaited', async () => {
-    const { near, far } = await openPair()
-    const sending = Array.from({ length: 200 }, (_, i) => near.send(new Uint8Array(10_000).fill(i)))
-    void near.close()
-    const received = await readAll(far)
-    await Promise.all(sending)
-    expect(received.map((frame) => frame[0])).toEqual(sending.map((_, i) => i))
-  })
-
-  it('reads a clean end after a close, and again when asked again', async () => {
-    const { near, far } = await openPair()
-    await near.send(new Uint8Array([1]))
-    await near.close()
-    await near.close()
-    expect(await far.receive()).toEqual(new Uint8Array([1]))
-    expect(await far.receive()).toBeUndefined()
-    expect(await far.receive()).toBeUndefined()
-  })
-
-  it('lets the far side go on sending after the near side has closed', async () => {
-    const { near, far } = await openPair()
-    await near.close()
-    expect(await far.receive()).toBeUndefined()
-    await far.send(new Uint8Array([7]))
-    await far.close()
-    expect(await readAll(near)).toEqual([new Uint8Array([7])])
-  })
-
-  it('refuses to send after its own close', async () => {
-    const { near } = await openPair()
-    await near.close()
-    await expect(near.send(new Uint8Array(1))).rejects.toMatchObject({ code: 'SYNC_DISCONNECTED' })
-  })
-
-  it('reports a dropped line to both sides', async () => {
-    const { near, far } = await openPair()
-    const waiting = expect(far.receive()).rejects.toMatchObject({ code: 'SYNC_DISCONNECTED' })
-    near.abort(new Error('enough'))
-    await waiting
-    await expect(near.receive()).rejects.toMatchObject({ code: 'SYNC_DISCONNECTED' })
-    await expect(near.send(new Uint8Array(1))).rejects.toMatchObject({ code: 'SYNC_DISCONNECTED' })
-    await expect(far.send(new Uint8Array(1))).rejects.toMatchObject({ code: 'SYNC_DISCONNECTED' })
-    await near.close()
+  channelSuite({
+    test,
+    create: async () => {
+      const { a, b, near, far } = await openPair()
+      return { near, far, nearDevice: a.device, farDevice: b.device }
+    }
   })
 
   it('does not take the end of the connection for a clean end', async () => {
@@ -125,26 +51,6 @@ describe('StreamChannel', () => {
     const waiting = expect(near.receive()).rejects.toMatchObject({ code: 'SYNC_DISCONNECTED' })
     await b.stop()
     await waiting
-  })
-
-  it('refuses to send a frame over the limit, and stays usable', async () => {
-    const { near, far } = await openPair()
-    await expect(near.send(new Uint8Array(MAX_FRAME_BYTES + 1))).rejects.toMatchObject({
-      code: 'SYNC_FRAME_TOO_LARGE'
-    })
-    await near.send(new Uint8Array([1]))
-    expect(await far.receive()).toEqual(new Uint8Array([1]))
-  })
-
-  it('gives up waiting when the signal says so, with its reason, and stays usable', async () => {
-    const { near, far } = await openPair()
-    const reason = new Error('no time')
-    const controller = new AbortController()
-    const waiting = expect(near.receive({ signal: controller.signal })).rejects.toBe(reason)
-    controller.abort(reason)
-    await waiting
-    await far.send(new Uint8Array([1]))
-    expect(await near.receive()).toEqual(new Uint8Array([1]))
   })
 
   it('slows the sender down to the pace of the reader, and loses nothing of 64 MiB', async () => {

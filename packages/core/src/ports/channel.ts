@@ -6,7 +6,8 @@ export interface AbortOptions {
 
 /**
  * An ordered, encrypted, two-way line of frames to one proven peer. `transport` implements it over libp2p; the
- * in-memory pair in `memory-channel.ts` is the reference. Implementations pass `channelSuite`.
+ * in-memory pair in `memory-channel.ts` is the reference. Implementations pass `channelSuite` of
+ * `@cis-memory/core/compliance`.
  */
 export interface FrameChannel {
   /** The device at the other end, proven by the encryption layer. */

@@ -8,6 +8,8 @@ type Waiter = () => void
 /** One direction: frames in flight and how the line ended. */
 class Line {
   readonly frames: Uint8Array[] = []
+  /** Sends that wait for room, in their order. */
+  readonly sends: object[] = []
   end: 'open' | 'closed' | 'broken' = 'open'
   #waiters: Waiter[] = []
 
@@ -34,6 +36,7 @@ class MemoryChannel implements FrameChannel {
   readonly peer: DeviceId
   readonly #outgoing: Line
   readonly #incoming: Line
+  #isClosed = false
 
   constructor(peer: DeviceId, outgoing: Line, incoming: Line) {
     this.peer = peer
@@ -44,14 +47,24 @@ class MemoryChannel implements FrameChannel {
   async send(frame: Uint8Array, options: AbortOptions = {}): Promise<void> {
     if (frame.length > MAX_FRAME_BYTES)
       throw new SyncError('SYNC_FRAME_TOO_LARGE', 'a frame is over its limit')
+    options.signal?.throwIfAborted()
+    if (this.#isClosed) throw new SyncError('SYNC_DISCONNECTED', 'this side has closed the line')
     const line = this.#outgoing
-    while (line.end === 'open' && line.frames.length > 0) await line.wait(options.signal)
-    if (line.end !== 'open') throw new SyncError('SYNC_DISCONNECTED', 'the connection is gone')
-    line.frames.push(frame)
-    line.changed()
+    const place = {}
+    line.sends.push(place)
+    try {
+      while (line.end === 'open' && (line.frames.length > 0 || line.sends[0] !== place))
+        await line.wait(options.signal)
+      if (line.end !== 'open') throw new SyncError('SYNC_DISCONNECTED', 'the connection is gone')
+      line.frames.push(frame)
+    } finally {
+      line.sends.splice(line.sends.indexOf(place), 1)
+      line.changed()
+    }
   }
 
   async receive(options: AbortOptions = {}): Promise<Uint8Array | undefined> {
+    options.signal?.throwIfAborted()
     const line = this.#incoming
     while (line.end === 'open' && line.frames.length === 0) await line.wait(options.signal)
     if (line.end === 'broken') throw new SyncError('SYNC_DISCONNECTED', 'the connection broke')
@@ -61,8 +74,11 @@ class MemoryChannel implements FrameChannel {
   }
 
   async close(): Promise<void> {
-    if (this.#outgoing.end === 'open') this.#outgoing.end = 'closed'
-    this.#outgoing.changed()
+    this.#isClosed = true
+    const line = this.#outgoing
+    while (line.end === 'open' && line.sends.length > 0) await line.wait(undefined)
+    if (line.end === 'open') line.end = 'closed'
+    line.changed()
   }
 
   abort(_reason: Error): void {

@@ -1,0 +1,1 @@
+export { type ChannelPair, type ChannelSuiteOptions, channelSuite } from './channel-suite.ts'

@@ -53,6 +53,7 @@ export {
 export { StoreError, type StoreErrorCode, StoreLockedError } from '@cis-memory/store'
 export { type KeySource, keyFile, passphrase } from '@cis-memory/store/level'
 export type { MadeInvitation, NodeEvents, TransportError, TransportErrorCode } from '@cis-memory/transport'
+export { nodeRuntime } from '@cis-memory/transport/node-runtime'
 export { type CisConfig, readConfig } from './config/config.ts'
 export {
   type CreateNodeOptions,
@@ -62,7 +63,6 @@ export {
 } from './create-node.ts'
 export { checkHome, type Home, homeAt } from './home.ts'
 export { type MarkdownFile, type MarkdownPlan, planMarkdown } from './import/markdown.ts'
-export { nodeRuntime } from './node-runtime.ts'
 export { type OpenMemoryOptions, openMemory } from './open-memory.ts'
 /* What both entries have is listed there, once. */
 export * from './session.ts'

@@ -1,9 +1,9 @@
 import type { Memory } from '@cis-memory/core'
 import { createMemory, createSpace } from '@cis-memory/core'
 import type { KeySource } from '@cis-memory/store/level'
+import { nodeRuntime } from '@cis-memory/transport/node-runtime'
 import { DEFAULT_SPACE_NAME, defaultDeviceName, Holder } from './holder/holder.ts'
 import { homeAt } from './home.ts'
-import { nodeRuntime } from './node-runtime.ts'
 
 export interface OpenMemoryOptions {
   /** Where everything of this device lies. It may be a home of the `cis` command, with its key. */

@@ -2,8 +2,9 @@
  * The ways into a home. Little is loaded until it is needed: whoever talks to a process that has the store open needs
  * neither the store nor the network, and the `cis` command has to be quick.
  */
+
+import { nodeRuntime } from '@cis-memory/transport/node-runtime'
 import { checkHome } from './home.ts'
-import { nodeRuntime } from './node-runtime.ts'
 import type {
   CisSession,
   HomeResult,

@@ -87,6 +87,7 @@ export {
 export type { InvitationStore, Joiner, StoredInvitation, Welcome } from './sync/invitation-store.ts'
 export { answerJoin, type JoinOutcome, joinSpace } from './sync/join.ts'
 export { MAX_ADDRESS_BYTES, MAX_INVITATION_ADDRESSES } from './sync/limits.ts'
+export { type Resolvers, resolvers } from './sync/resolvers.ts'
 export type { IngestReport, IngestSource, SyncReplica } from './sync/sync-replica.ts'
 export type {
   AbsentRead,

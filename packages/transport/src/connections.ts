@@ -1,7 +1,6 @@
-import type { DeviceId } from '@cis-memory/core'
+import { type DeviceId, type Resolvers, resolvers } from '@cis-memory/core'
 import type { Connection } from '@libp2p/interface'
 import type { StreamChannel } from './framing.ts'
-import { type Resolvers, resolvers } from './waiting.ts'
 
 /**
  * What a connection may carry. A member's carries everything; a stranger's, made while an invitation is open,

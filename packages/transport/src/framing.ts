@@ -18,12 +18,13 @@ import {
   type FrameChannel,
   MAX_FRAME_BYTES,
   type Runtime,
+  resolvers,
   SyncError
 } from '@cis-memory/core'
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { CLOSE_TIMEOUT_MS, LINGER_MS, READ_AHEAD_BYTES } from './limits.ts'
-import { resolvers, untilAborted } from './waiting.ts'
+import { untilAborted } from './waiting.ts'
 
 const HEADER_BYTES = 4
 

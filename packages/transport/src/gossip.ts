@@ -8,7 +8,7 @@ import {
   StrictNoSign,
   type TopicValidatorResult
 } from '@chainsafe/libp2p-gossipsub'
-import { type DeviceId, MAX_GOSSIP_MESSAGE_BYTES, type Runtime } from '@cis-memory/core'
+import { type DeviceId, MAX_GOSSIP_MESSAGE_BYTES, type Runtime, resolvers } from '@cis-memory/core'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { overlay, type Registrar, type StreamHandler, type Topology } from './components.ts'
 import { notRunning, TransportError } from './errors.ts'
@@ -27,7 +27,6 @@ import {
   MAX_TOPICS
 } from './limits.ts'
 import { deviceOfPeer } from './peer-id.ts'
-import { resolvers } from './waiting.ts'
 
 /**
  * What becomes of a message: `accept` forwards it, `ignore` drops it, `reject` drops it and costs its sender

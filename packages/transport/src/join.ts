@@ -12,9 +12,9 @@ import {
 } from '@cis-memory/core'
 import { TransportError } from './errors.ts'
 import { createNetwork } from './network.ts'
+import { nodeRuntime } from './node-runtime.ts'
 import { parseAddress, withDevice } from './peer-id.ts'
 import { JOIN_PROTOCOL } from './protocols.ts'
-import { systemRuntime } from './system-runtime.ts'
 
 export interface JoinWithCodeOptions extends AbortOptions {
   /** This device, which belongs to no space yet. */
@@ -43,7 +43,7 @@ export interface Joined {
  * @throws {SyncError} when the inviter's owner says no, or the line breaks
  */
 export async function joinWithCode(options: JoinWithCodeOptions): Promise<Joined> {
-  const { deviceKey, name, runtime = systemRuntime, signal, adopt } = options
+  const { deviceKey, name, runtime = nodeRuntime(), signal, adopt } = options
   const abort: AbortOptions = signal === undefined ? {} : { signal }
   const invitation = decodeInvitation(options.code)
   const { inviter } = invitation

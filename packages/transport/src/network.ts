@@ -1,5 +1,11 @@
 import './runtime-shim.ts'
-import type { AbortOptions, DeviceId, FrameChannel, Runtime } from '@cis-memory/core'
+import {
+  type AbortOptions,
+  type DeviceId,
+  type FrameChannel,
+  type Runtime,
+  resolvers
+} from '@cis-memory/core'
 import type { Identify } from '@libp2p/identify'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
@@ -42,10 +48,10 @@ import type {
   NetworkOptions,
   OpenOptions
 } from './network-types.ts'
+import { nodeRuntime } from './node-runtime.ts'
 import { deviceOfPeer, parseAddress, peerOfDevice, privateKeyOf } from './peer-id.ts'
 import { Redialer } from './redialer.ts'
-import { systemRuntime } from './system-runtime.ts'
-import { resolvers, untilAborted, withDeadline } from './waiting.ts'
+import { untilAborted, withDeadline } from './waiting.ts'
 
 /**
  * Makes a node. It listens to nobody until it is started.
@@ -82,7 +88,7 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
     super()
     this.device = options.deviceKey.id
     this.#options = options
-    this.#runtime = options.runtime ?? systemRuntime
+    this.#runtime = options.runtime ?? nodeRuntime()
     this.#redialer = new Redialer({
       runtime: this.#runtime,
       isWanted: (device) => this.#isAllowed(device),

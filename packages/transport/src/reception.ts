@@ -9,14 +9,15 @@ import {
   type Joiner,
   MAX_ADDRESS_BYTES,
   MAX_INVITATION_ADDRESSES,
-  type Replica
+  type Replica,
+  resolvers
 } from '@cis-memory/core'
 import { notRunning, TransportError } from './errors.ts'
 import { DOOR_OPEN_AFTER_MS, INVITATION_MS, MAX_WAIT_MS } from './limits.ts'
 import type { Network } from './network-types.ts'
 import { withoutDevice } from './peer-id.ts'
 import { JOIN_PROTOCOL } from './protocols.ts'
-import { resolvers, untilAborted, withDeadline } from './waiting.ts'
+import { untilAborted, withDeadline } from './waiting.ts'
 
 export interface ReceptionInit {
   readonly network: Network

@@ -2,6 +2,7 @@ import {
   type DeviceId,
   MAX_REQUEST_PATHS,
   type Replica,
+  resolvers,
   type SyncOptions,
   type SyncReport,
   SyncSession,
@@ -11,7 +12,7 @@ import { reconnectDelayMs } from './backoff.ts'
 import { SESSION_KEPT_MS, STOP_GOODBYE_MS } from './limits.ts'
 import type { Network } from './network-types.ts'
 import { SYNC_PROTOCOL } from './protocols.ts'
-import { resolvers, untilAborted } from './waiting.ts'
+import { untilAborted } from './waiting.ts'
 
 export interface SessionsInit {
   readonly network: Network

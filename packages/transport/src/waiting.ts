@@ -1,21 +1,4 @@
-import type { Runtime } from '@cis-memory/core'
-
-export interface Resolvers<T> {
-  readonly promise: Promise<T>
-  readonly resolve: (value: T | PromiseLike<T>) => void
-  readonly reject: (reason?: unknown) => void
-}
-
-/** A promise and what settles it. */
-export function resolvers<T>(): Resolvers<T> {
-  let resolve: Resolvers<T>['resolve'] = () => {}
-  let reject: Resolvers<T>['reject'] = () => {}
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
-  })
-  return { promise, resolve, reject }
-}
+import { type Runtime, resolvers } from '@cis-memory/core'
 
 /** Waits for a promise, at most until the signal is aborted: then rejects with its reason. */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

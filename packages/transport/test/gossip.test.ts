@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import type { TopicValidator } from '../src/gossip.ts'
 import { GOSSIP_CHECK_MS, GOSSIP_HANDOVER_MS, MAX_GOSSIP_VALIDATING } from '../src/limits.ts'
 import type { NetworkOptions } from '../src/network-types.ts'
-import { systemRuntime } from '../src/system-runtime.ts'
+import { nodeRuntime } from '../src/node-runtime.ts'
 import {
   connect,
   listening,
@@ -17,6 +17,7 @@ import {
   type TestNetwork
 } from './support/nodes.ts'
 
+const realTime = nodeRuntime()
 const TOPIC = 'cis/test'
 const ECHO = '/test/echo/1'
 
@@ -284,9 +285,8 @@ describe('a member that is not trusted yet', () => {
 describe('a member with other software', () => {
   /** Looks after gossip streams all the time, so that a test need not wait for it. */
   const runtime = {
-    ...systemRuntime,
-    timer: (ms: number, callback: () => void) =>
-      systemRuntime.timer(ms === GOSSIP_CHECK_MS ? 50 : ms, callback)
+    ...realTime,
+    timer: (ms: number, callback: () => void) => realTime.timer(ms === GOSSIP_CHECK_MS ? 50 : ms, callback)
   }
 
   /** Where our messages arrive at its end. */
@@ -337,9 +337,9 @@ describe('a member with other software', () => {
   it('is not counted as reached while it does not read our stream', async () => {
     const key = newKey()
     const never = {
-      ...systemRuntime,
+      ...realTime,
       timer: (ms: number, callback: () => void) =>
-        systemRuntime.timer(ms === GOSSIP_CHECK_MS ? 3_600_000 : ms, callback)
+        realTime.timer(ms === GOSSIP_CHECK_MS ? 3_600_000 : ms, callback)
     }
     const listener = await startListener(undefined, { runtime: never })
     const raw = await startRawNode(key)
@@ -355,9 +355,9 @@ describe('a member with other software', () => {
   it('is not counted as reached while our stream to it is full', async () => {
     const key = newKey()
     const impatient = {
-      ...systemRuntime,
+      ...realTime,
       timer: (ms: number, callback: () => void) =>
-        systemRuntime.timer(ms === GOSSIP_HANDOVER_MS ? 20 : ms, callback)
+        realTime.timer(ms === GOSSIP_HANDOVER_MS ? 20 : ms, callback)
     }
     const listener = await startListener(undefined, { runtime: impatient })
     const raw = await startRawNode(key)

@@ -10,7 +10,9 @@ import {
 import { MemoryStore } from '@cis-memory/store'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createNetwork, joinWithCode, Node, type NodeOptions } from '../src/index.ts'
-import { systemRuntime as runtime } from '../src/system-runtime.ts'
+import { nodeRuntime } from '../src/node-runtime.ts'
+
+const runtime = nodeRuntime()
 
 interface Device {
   readonly replica: Replica

@@ -3,10 +3,10 @@
  */
 import { adoptSpace, createSpace, deviceIdentity, type Runtime } from '@cis-memory/core'
 import { keyFile } from '@cis-memory/store/level'
+import { nodeRuntime } from '@cis-memory/transport/node-runtime'
 import { readConfig } from '../config/config.ts'
 import { checkHome, type Home, homeExists, makeHome } from '../home.ts'
 import type { ConnectionScope } from '../local-socket/handshake.ts'
-import { nodeRuntime } from '../node-runtime.ts'
 import type {
   HomeResult,
   InitOptions,

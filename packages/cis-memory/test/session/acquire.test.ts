@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { StoreLockedError } from '@cis-memory/store'
+import { nodeRuntime } from '@cis-memory/transport/node-runtime'
 import { describe, expect, it } from 'vitest'
 import { homeAt } from '../../src/home.ts'
 import { HOLDER_WAIT_MS } from '../../src/limits.ts'
-import { nodeRuntime } from '../../src/node-runtime.ts'
 import { acquire, type Backend } from '../../src/session/acquire.ts'
 import { temporaryDirectory } from '../temporary.ts'
 

@@ -1,6 +1,6 @@
+import { nodeRuntime } from '@cis-memory/transport/node-runtime'
 import { describe, expect, it } from 'vitest'
 import { CisError } from '../../src/errors.ts'
-import { nodeRuntime } from '../../src/node-runtime.ts'
 import type { Backend } from '../../src/session/acquire.ts'
 import { Session } from '../../src/session/session.ts'
 

@@ -11,6 +11,8 @@ export interface Outcome {
 /** What a command file adds its command with. */
 export interface Registration {
   readonly host: Host
+  /** The words of the command line. */
+  readonly argv: readonly string[]
   readonly outcome: Outcome
 }
 

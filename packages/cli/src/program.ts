@@ -2,20 +2,12 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import pc from 'picocolors'
 import type { Outcome, Registration } from './action.ts'
-import { registerCurate } from './commands/curate.ts'
-import { registerDemo } from './commands/demo.ts'
-import { registerInit } from './commands/init.ts'
-import { registerInvite } from './commands/invite.ts'
-import { registerJoin } from './commands/join.ts'
-import { registerMemory } from './commands/memory.ts'
-import { registerNode } from './commands/node.ts'
-import { registerPeers } from './commands/peers.ts'
-import { registerStatus } from './commands/status.ts'
 import { usageError } from './errors.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { explain } from './explain.ts'
 import type { Host } from './host.ts'
 import { type GlobalOptions, Invocation } from './invocation.ts'
+import { registerCommands } from './register.ts'
 import { printableJson } from './render/terminal-text.ts'
 
 /** Help in a pipe is as wide as its longest line of examples. */
@@ -31,8 +23,33 @@ Start:
   cis memory set deploy/day "Tuesday"            remember something
   cis demo                                       see three devices disagree, and settle it`
 
-/** The whole command. Nothing heavy is loaded until an action runs. */
-export function createProgram(registration: Registration): Command {
+const GROUPS = [
+  {
+    title: 'A device and its space:',
+    commands: {
+      init: async () => (await import('./commands/init.ts')).registerInit,
+      invite: async () => (await import('./commands/invite.ts')).registerInvite,
+      join: async () => (await import('./commands/join.ts')).registerJoin,
+      peers: async () => (await import('./commands/peers.ts')).registerPeers,
+      node: async () => (await import('./commands/node.ts')).registerNode,
+      status: async () => (await import('./commands/status.ts')).registerStatus
+    }
+  },
+  {
+    title: 'Memory:',
+    commands: {
+      memory: async () => (await import('./commands/memory.ts')).registerMemory,
+      curate: async () => (await import('./commands/curate.ts')).registerCurate
+    }
+  },
+  {
+    title: 'See it work:',
+    commands: { demo: async () => (await import('./commands/demo.ts')).registerDemo }
+  }
+]
+
+/** The whole command, or as much of it as a command line needs. */
+async function createProgram(registration: Registration): Promise<Command> {
   const { host } = registration
   const program = new Command('cis')
     .description('Memory for AI agents: on your machines, synced peer to peer, never silently overwritten.')
@@ -53,25 +70,14 @@ export function createProgram(registration: Registration): Command {
     })
     .exitOverride()
     .addHelpText('after', EXIT_CODES_HELP)
-  program.commandsGroup('A device and its space:')
-  registerInit(program, registration)
-  registerInvite(program, registration)
-  registerJoin(program, registration)
-  registerPeers(program, registration)
-  registerNode(program, registration)
-  registerStatus(program, registration)
-  program.commandsGroup('Memory:')
-  registerMemory(program, registration)
-  registerCurate(program, registration)
-  program.commandsGroup('See it work:')
-  registerDemo(program, registration)
+  await registerCommands(program, registration, GROUPS)
   return program
 }
 
 /** Runs one command line, without the program's own name, to its exit code. Whatever fails has been told. */
 export async function run(argv: readonly string[], host: Host): Promise<ExitCode> {
   const outcome: Outcome = { exitCode: EXIT.done }
-  const program = createProgram({ host, outcome })
+  const program = await createProgram({ host, argv, outcome })
   if (argv.length === 0) {
     program.outputHelp()
     return EXIT.done

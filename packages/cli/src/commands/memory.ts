@@ -1,26 +1,21 @@
 import type { Command } from 'commander'
 import type { Registration } from '../action.ts'
-import { registerBroadcast } from './memory-broadcast.ts'
-import { registerConflicts } from './memory-conflicts.ts'
-import { registerDelete } from './memory-delete.ts'
-import { registerGet } from './memory-get.ts'
-import { registerHistory } from './memory-history.ts'
-import { registerImport } from './memory-import.ts'
-import { registerList } from './memory-list.ts'
-import { registerSearch } from './memory-search.ts'
-import { registerSet } from './memory-set.ts'
-import { registerSync } from './memory-sync.ts'
+import { registerCommands } from '../register.ts'
 
-export function registerMemory(program: Command, registration: Registration): void {
+const COMMANDS = {
+  set: async () => (await import('./memory-set.ts')).registerSet,
+  get: async () => (await import('./memory-get.ts')).registerGet,
+  list: async () => (await import('./memory-list.ts')).registerList,
+  search: async () => (await import('./memory-search.ts')).registerSearch,
+  delete: async () => (await import('./memory-delete.ts')).registerDelete,
+  history: async () => (await import('./memory-history.ts')).registerHistory,
+  import: async () => (await import('./memory-import.ts')).registerImport,
+  conflicts: async () => (await import('./memory-conflicts.ts')).registerConflicts,
+  sync: async () => (await import('./memory-sync.ts')).registerSync,
+  broadcast: async () => (await import('./memory-broadcast.ts')).registerBroadcast
+}
+
+export async function registerMemory(program: Command, registration: Registration): Promise<void> {
   const memory = program.command('memory').description('Read, write, sync and settle memories')
-  registerSet(memory, registration)
-  registerGet(memory, registration)
-  registerList(memory, registration)
-  registerSearch(memory, registration)
-  registerDelete(memory, registration)
-  registerHistory(memory, registration)
-  registerImport(memory, registration)
-  registerConflicts(memory, registration)
-  registerSync(memory, registration)
-  registerBroadcast(memory, registration)
+  await registerCommands(memory, registration, [{ commands: COMMANDS }])
 }

@@ -1,4 +1,4 @@
-import { MemoryDocument } from '../documents/memory-document.ts'
+import type { MemoryDocument } from '../documents/memory-document.ts'
 import { type Path, resolvePath } from '../entry/path.ts'
 import type { MemoryDoc, PublicMemory } from '../memory-types.ts'
 import type { AbortOptions } from '../ports/channel.ts'
@@ -18,6 +18,7 @@ export class PublicHandle extends DomainHandle implements PublicMemory {
 
   async doc(path: string, options: AbortOptions = {}): Promise<MemoryDoc> {
     options.signal?.throwIfAborted()
+    const { MemoryDocument } = await import('../documents/memory-document.ts')
     const document = new MemoryDocument(this.replica, resolvePath(this.scope, path), () => {
       this.#forget(document)
     })

@@ -59,8 +59,18 @@ export function privateCodec(tokens: PathTokens, keyId: KeyId): DomainCodec {
 }
 
 /** Opens an entry. What cannot be opened or contradicts its header has no payload; it is never skipped. */
-export function openEntry(codec: DomainCodec, stored: StoredEntry): OpenedEntry {
-  return openedEntry(stored, readPayload(codec, stored))
+export async function openEntry(codec: DomainCodec, stored: StoredEntry): Promise<OpenedEntry> {
+  return openedEntry(stored, await readPayload(codec, stored))
+}
+
+/** Opens several entries, in their order. */
+export async function openEntries(
+  codec: DomainCodec,
+  stored: readonly StoredEntry[]
+): Promise<OpenedEntry[]> {
+  const opened: OpenedEntry[] = []
+  for (const entry of stored) opened.push(await openEntry(codec, entry))
+  return opened
 }
 
 /** An entry with what it is known to say. */
@@ -75,23 +85,22 @@ export function openedEntry(stored: StoredEntry, payload: Payload | undefined): 
   }
 }
 
-function readPayload(codec: DomainCodec, stored: StoredEntry): Payload | undefined {
+async function readPayload(codec: DomainCodec, stored: StoredEntry): Promise<Payload | undefined> {
   const { header, cipher } = stored
   try {
     const payload = decodePayload(codec.unseal(header, cipher))
-    return matchesHeader(codec, payload, header) ? payload : undefined
+    return (await matchesHeader(codec, payload, header)) ? payload : undefined
   } catch (error) {
     if (error instanceof CoreError) return undefined
     throw error
   }
 }
 
-function matchesHeader(codec: DomainCodec, payload: Payload, header: Header): boolean {
+async function matchesHeader(codec: DomainCodec, payload: Payload, header: Header): Promise<boolean> {
   if (!equalBytes(codec.tokens.of(payload.path), header.path)) return false
-  const isUnusable = payload.alternatives.some(
-    ({ kind, value }) => kind === 'document' && !isDocumentState(value as Uint8Array)
-  )
-  if (isUnusable) return false
+  for (const { kind, value } of payload.alternatives) {
+    if (kind === 'document' && !(await isDocumentState(value as Uint8Array))) return false
+  }
   const [only, ...others] = payload.alternatives
   if (header.type === 'put') return true
   const expected = header.type === 'delete' ? 'deleted' : 'document'

@@ -4,7 +4,7 @@ import { conflictId, conflictKind } from '../conflict/detect.ts'
 import { startsWith, toHex } from '../entry/bytes.ts'
 import type { Header } from '../entry/header.ts'
 import { type ContestedRow, decodeContestedRow, encodeContestedRow } from './contested-row.ts'
-import { type DomainCodec, type OpenedEntry, openEntry } from './open-entry.ts'
+import { type DomainCodec, type OpenedEntry, openEntries, openEntry } from './open-entry.ts'
 import { conflictIdKey, contestedKey, feedKey, historyKey, historyRange, liveKey } from './rows.ts'
 import {
   decodeHistoryRow,
@@ -92,9 +92,10 @@ export class Transaction {
    * history. Nothing is ever dropped here. What keeps an entry in history is always something live, which peers are
    * sent: that makes all replicas agree, whatever contexts say.
    *
-   * @param opened what the entry says, when that is known already
+   * @param known what the entry says, when that is known already
    */
-  async apply(entry: StoredEntry, opened: OpenedEntry = openEntry(this.#codec, entry)): Promise<Applied> {
+  async apply(entry: StoredEntry, known?: OpenedEntry): Promise<Applied> {
+    const opened = known ?? (await openEntry(this.#codec, entry))
     const state = await this.#state(entry.header.path)
     if (state.live.some((other) => other.entryId === entry.id)) return 'known'
     const atHistory = historyKey(entry.header)
@@ -172,7 +173,7 @@ export class Transaction {
     if (known !== undefined) return known
     const row = await this.#rows.get(liveKey(token))
     const entries = row === undefined ? [] : decodeLiveRow(row)
-    const live = entries.map((entry) => openEntry(this.#codec, entry))
+    const live = await openEntries(this.#codec, entries)
     const state: PathState = { token, before: live, live, isChanged: false }
     this.#paths.set(name, state)
     return state
@@ -184,7 +185,7 @@ export class Transaction {
    */
   async #judgeAgain(state: PathState): Promise<void> {
     const replaced = await this.#replacedAt(state.token)
-    const known = [...state.live, ...replaced.map((entry) => openEntry(this.#codec, entry))]
+    const known = [...state.live, ...(await openEntries(this.#codec, replaced))]
     known.sort((a, b) => compareByTime(b.stored, a.stored))
     const live: OpenedEntry[] = []
     for (const entry of known) {

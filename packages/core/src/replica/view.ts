@@ -20,7 +20,7 @@ import type {
 } from '../versions.ts'
 import { decodeContestedRow } from './contested-row.ts'
 import { decodeEndedConflict, type EndedConflict } from './ended-conflict-row.ts'
-import { type DomainCodec, type OpenedEntry, openEntry, pathName } from './open-entry.ts'
+import { type DomainCodec, type OpenedEntry, openEntries, openEntry, pathName } from './open-entry.ts'
 import { decodeProposalRow } from './proposal-row.ts'
 import {
   contestedKey,
@@ -86,7 +86,7 @@ export class DomainView {
   /** Everything at or below a scope that is there, in the order of its tokens. */
   async *list(scope: Path): AsyncIterableIterator<MemoryItem> {
     for await (const row of this.#rows.range(liveRange(this.codec.tokens.of(scope)))) {
-      const live = this.#openRow(row.value)
+      const live = await this.#openRow(row.value)
       const token = pathOfKey(row.key)
       const read = await this.readOf(pathName(live) ?? unreadablePath(token), token, live)
       if (read.state !== 'absent') yield { domain: this.codec.domain, read }
@@ -138,7 +138,7 @@ export class DomainView {
     const name = pathName(await this.liveAt(token))
     if (name !== undefined) return name
     for await (const row of this.#rows.range(historyRange(token))) {
-      const { payload } = openEntry(this.codec, decodeHistoryRow(row.value))
+      const { payload } = await openEntry(this.codec, decodeHistoryRow(row.value))
       if (payload !== undefined) return payload.path
     }
     return unreadablePath(token)
@@ -157,7 +157,9 @@ export class DomainView {
   /** The replaced entries of a path, latest first. */
   async *replaced(path: Path): AsyncIterableIterator<OpenedEntry> {
     const range = { ...historyRange(this.codec.tokens.of(path)), reverse: true }
-    for await (const row of this.#rows.range(range)) yield openEntry(this.codec, decodeHistoryRow(row.value))
+    for await (const row of this.#rows.range(range)) {
+      yield await openEntry(this.codec, decodeHistoryRow(row.value))
+    }
   }
 
   /**
@@ -214,8 +216,8 @@ export class DomainView {
     }))
   }
 
-  #openRow(row: Uint8Array): OpenedEntry[] {
-    return decodeLiveRow(row).map((stored) => openEntry(this.codec, stored))
+  #openRow(row: Uint8Array): Promise<OpenedEntry[]> {
+    return openEntries(this.codec, decodeLiveRow(row))
   }
 
   /** What entries that agree say: the latest of them, or the documents they are merged. */

@@ -8,7 +8,7 @@ import { merkleLeaf, merkleRoot } from '../../src/entry/merkle.ts'
 import type { Replica } from '../../src/index.ts'
 import { decodeContestedRow } from '../../src/replica/contested-row.ts'
 import { decodeFeedRow } from '../../src/replica/feed-row.ts'
-import { openEntry } from '../../src/replica/open-entry.ts'
+import { openEntries } from '../../src/replica/open-entry.ts'
 import { conflictIdKey, historyKey, liveKey } from '../../src/replica/rows.ts'
 import { decodeCommitRow, decodeRecordRow } from '../../src/replica/signed-row.ts'
 import { decodeHistoryRow, decodeLiveRow, type StoredEntry } from '../../src/replica/stored-entry.ts'
@@ -43,7 +43,7 @@ export async function fsck(replica: Replica, store: Store): Promise<string[]> {
   const heads = await checkCommits(replica, rows, complain)
   checkEntries(replica, rows, live, heads, complain)
   checkFeed(replica, rows, live, complain)
-  checkConflicts(replica, rows, complain)
+  await checkConflicts(replica, rows, complain)
   checkHistory(rows, live, complain)
   const held = rows.get('Q')?.length ?? 0
   if (held !== replica.pendingCount) complain(`${held} held rows, but ${replica.pendingCount} pending`)
@@ -141,13 +141,13 @@ function checkFeed(replica: Replica, rows: Rows, live: readonly StoredEntry[], c
 }
 
 /** The conflict index is what the live entries say. */
-function checkConflicts(replica: Replica, rows: Rows, complain: Complain): void {
+async function checkConflicts(replica: Replica, rows: Rows, complain: Complain): Promise<void> {
   const { codec } = replica.view('public')
   const indexed = new Map((rows.get('F') ?? []).map((row) => [toHex(row.key.subarray(1)), row.value]))
   const named = new Map((rows.get('K') ?? []).map((row) => [toHex(row.key), row.value]))
   for (const { key, value } of rows.get('E') ?? []) {
     const token = key.subarray(1)
-    const opened = decodeLiveRow(value).map((entry) => openEntry(codec, entry))
+    const opened = await openEntries(codec, decodeLiveRow(value))
     const expected = conflictKind(opened) === undefined ? undefined : conflictId(token, opened)
     const row = indexed.get(toHex(token))
     indexed.delete(toHex(token))

@@ -1,6 +1,6 @@
 import { timestampMs } from '@cis-memory/clock'
 import { equalBytes } from '../entry/bytes.ts'
-import { encodeCbor } from '../entry/cbor.ts'
+import { decodeCbor, encodeCbor } from '../entry/cbor.ts'
 import { type Commit, type CommitId, isAmongLeaves, isSignedBy, provesHeader } from '../entry/commit.ts'
 import { sha256 } from '../entry/hash.ts'
 import type { Header } from '../entry/header.ts'
@@ -107,7 +107,7 @@ export class Ingest {
     if (this.#held.size > 0) report.applied += await this.#judgeHeld(transaction, membership)
     const { checkpoint } = source
     if (checkpoint !== undefined && !rereadFeeds.some((feed) => equalBytes(feed, checkpoint.feed))) {
-      transaction.put(checkpointKey(checkpoint.feed, checkpoint.scope), encodeCbor(checkpoint.lsn))
+      await recordCheckpoint(transaction, checkpoint)
     }
     const conflicts = await this.#domain.write(transaction)
     this.#scheduleRetry()
@@ -199,6 +199,23 @@ export class Ingest {
     if (this.#held.size === 0) return
     this.#cancelRetry = this.#runtime.timer(RETRY_MS, () => void this.retry().catch(() => undefined))
   }
+}
+
+/**
+ * Records how far a feed has been read. A checkpoint that was withdrawn while its feed is read stays so: what was to be
+ * read again lies before the page this one ends.
+ */
+async function recordCheckpoint(
+  transaction: PublicTransaction,
+  { feed, scope, after, lsn }: Checkpoint
+): Promise<void> {
+  const key = checkpointKey(feed, scope)
+  if (decodeCheckpoint(await transaction.get(key)) >= after) transaction.put(key, encodeCbor(lsn))
+}
+
+/** How far a feed has been read, by the row that says so. */
+export function decodeCheckpoint(row: Uint8Array | undefined): bigint {
+  return row === undefined ? 0n : BigInt(decodeCbor(row) as number | bigint)
 }
 
 /** What is applied on a retry is marked with whoever sent it, entry by entry. */

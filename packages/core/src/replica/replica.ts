@@ -5,7 +5,6 @@ import { AuditLog } from '../audit/audit-log.ts'
 import type { ConflictSettings } from '../conflict/conflict-types.ts'
 import { Policies } from '../conflict/policies.ts'
 import { fromHex } from '../entry/bytes.ts'
-import { decodeCbor } from '../entry/cbor.ts'
 import type { Commit } from '../entry/commit.ts'
 import type { DeviceId, DeviceKey } from '../entry/ed25519.ts'
 import { PathTokens } from '../entry/path.ts'
@@ -21,7 +20,7 @@ import { Feed } from './feed.ts'
 import { GroupWriter, type Plan, type WrittenEntry } from './group-writer.ts'
 import { HeldEntries } from './held.ts'
 import { deviceIdentity, privatePathKey, type SpaceIdentity, spaceIdentity } from './identity.ts'
-import { Ingest } from './ingest.ts'
+import { decodeCheckpoint, Ingest } from './ingest.ts'
 import { Invitations } from './invitations.ts'
 import { Membership } from './membership.ts'
 import { privateCodec, publicCodec } from './open-entry.ts'
@@ -311,8 +310,7 @@ export class Replica implements Directory, SyncReplica {
   }
 
   async checkpoint(feed: Uint8Array, scope: Uint8Array): Promise<bigint> {
-    const row = await this.#public.rows.get(checkpointKey(feed, scope))
-    return row === undefined ? 0n : BigInt(decodeCbor(row) as number | bigint)
+    return decodeCheckpoint(await this.#public.rows.get(checkpointKey(feed, scope)))
   }
 
   async readFeed(query: FeedQuery): Promise<FeedPage> {

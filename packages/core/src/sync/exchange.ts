@@ -63,6 +63,7 @@ function newExchange(request: SyncRequest, isPulling: boolean, isServing: boolea
     feed: undefined,
     tip: undefined,
     after: 0n,
+    recorded: 0n,
     isAsked: false,
     ingesting: undefined,
     waiting: undefined,
@@ -95,7 +96,9 @@ function pullFrom(state: SessionState, tip: bigint | undefined, own: Own): Step 
 export function onCheckpoint(state: SessionState, lsn: bigint, own: Own): Step {
   const next = { ...state, isBusy: false }
   const hasNews = exchangeOf(state).pull.tip !== lsn
-  return hasNews ? ask(next, lsn, own) : settle(withPull(next, { isFinished: true }))
+  return hasNews
+    ? ask(withPull(next, { recorded: lsn }), lsn, own)
+    : settle(withPull(next, { isFinished: true }))
 }
 
 function ask(state: SessionState, lsn: bigint, own: Own): Step {
@@ -123,7 +126,7 @@ export function onFeed(state: SessionState, message: FeedMessage, own: Own): Ste
   if (!isSame(feed, state.peerFeed)) return pullFrom(next, tip, own)
   // The feed we know ends before what was read of it: the peer has lost something, so all of it is read again.
   if (tip >= pull.after) return refuse(state, 'SYNC_UNEXPECTED_MESSAGE')
-  return ask({ ...next, isPeerRolledBack: true }, 0n, own)
+  return ask({ ...withPull(next, { recorded: 0n }), isPeerRolledBack: true }, 0n, own)
 }
 
 export function onPage(state: SessionState, page: PageMessage, own: Own): Step {
@@ -151,7 +154,7 @@ function take(state: SessionState, page: PageMessage, own: Own): Step {
   if (isWorthless) return finishPull(asked.state)
   const ingesting = page.batch.entries.length
   const output = { type: 'ingest', batch: page.batch, source: sourceOf(state, page.next) } as const
-  return to(withPull(asked.state, { ingesting }), ...asked.outputs, output)
+  return to(withPull(asked.state, { ingesting, recorded: page.next }), ...asked.outputs, output)
 }
 
 function sourceOf(state: SessionState, lsn: bigint): IngestSource {
@@ -159,7 +162,7 @@ function sourceOf(state: SessionState, lsn: bigint): IngestSource {
   const instance = sourceId(state.init.peer, state.peerInstance)
   return pull.feed === undefined
     ? { instance }
-    : { instance, checkpoint: { feed: pull.feed, scope: request.scope, lsn } }
+    : { instance, checkpoint: { feed: pull.feed, scope: request.scope, after: pull.recorded, lsn } }
 }
 
 export function onIngested(state: SessionState, report: IngestReport, own: Own): Step {

@@ -93,6 +93,8 @@ export interface Pull {
   readonly tip: bigint | undefined
   /** Where the page that was asked for last begins. */
   readonly after: bigint
+  /** How far the replica has been told that the feed was read. */
+  readonly recorded: bigint
   readonly isAsked: boolean
   /** Entries of the page that is being ingested. */
   readonly ingesting: number | undefined

@@ -33,6 +33,8 @@ export interface Checkpoint {
   readonly feed: Uint8Array
   /** κ of the scope. */
   readonly scope: Uint8Array
+  /** What this reading of the feed has recorded before: where it began, or the checkpoint of an earlier page. */
+  readonly after: bigint
   readonly lsn: bigint
 }
 

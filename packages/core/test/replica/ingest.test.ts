@@ -151,7 +151,7 @@ describe('ingest', () => {
       forger.entry(`/acme/web/k${i}`, i + 1, { context: new Map([[ghost, 1]]) })
     )
     const { MAX_HELD_ENTRIES } = await import('../../src/limits.ts')
-    const source = { ...SOURCE, checkpoint: { feed, scope, lsn: 64n } }
+    const source = { ...SOURCE, checkpoint: { feed, scope, after: 0n, lsn: 64n } }
     await a.replica.ingest(forger.batch(entries), source)
     expect(await a.replica.checkpoint(feed, scope)).toBe(64n)
     let n = 65
@@ -165,6 +165,11 @@ describe('ingest', () => {
     await a.replica.ingest(forger.batch([last]), SOURCE)
     expect(a.replica.pendingCount).toBe(MAX_HELD_ENTRIES)
     expect(await a.replica.checkpoint(feed, scope)).toBe(0n)
+    const next = forger.batch([forger.entry('/acme/web/next', n + 1)])
+    await a.replica.ingest(next, { ...SOURCE, checkpoint: { feed, scope, after: 64n, lsn: 65n } })
+    expect(await a.replica.checkpoint(feed, scope), 'the reading that was under way goes on').toBe(0n)
+    await a.replica.ingest(next, { ...SOURCE, checkpoint: { feed, scope, after: 0n, lsn: 65n } })
+    expect(await a.replica.checkpoint(feed, scope), 'it was read from the start').toBe(65n)
   }, 60_000)
 
   it('shows what it cannot open, and lets it block rather than vanish', async () => {

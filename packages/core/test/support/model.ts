@@ -300,7 +300,8 @@ export class World {
     const after = await to.device.replica.checkpoint(feed, WHOLE)
     const requester = to.device.replica.instance
     const page = await from.device.replica.readFeed({ after, scope: WHOLE, shared: [WHOLE], requester })
-    await this.#ingest(to, page.batch, { instance: feed, checkpoint: { feed, scope: WHOLE, lsn: page.next } })
+    const checkpoint = { feed, scope: WHOLE, after, lsn: page.next }
+    await this.#ingest(to, page.batch, { instance: feed, checkpoint })
     return page.hasMore
   }
 

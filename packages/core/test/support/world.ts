@@ -100,7 +100,7 @@ export async function pull(to: Device, from: Device): Promise<void> {
     })
     await to.replica.ingest(page.batch, {
       instance: feed,
-      checkpoint: { feed, scope: whole, lsn: page.next }
+      checkpoint: { feed, scope: whole, after, lsn: page.next }
     })
     if (!page.hasMore) return
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { decodeMessage } from '../../src/sync/messages.ts'
 import { type Device, devices, openDevice } from '../support/world.ts'
 import { type Fate, sync, trySync } from './line.ts'
-import { liveIds } from './state.ts'
+import { checkpointCount, liveIds } from './state.ts'
 
 /** Two devices that have something to tell each other: several pages one way, a page and a conflict the other. */
 async function pairWithNews(): Promise<[Device, Device]> {
@@ -91,6 +91,24 @@ describe('P20: a sync that is cut anywhere', () => {
     const rest = await sync(a, reopened, { direction: 'push' })
     expect(before + rest.sent).toBe(8)
     expect(await liveIds(reopened)).toHaveLength(8)
+  })
+
+  it('reads a feed from its start once its checkpoint was withdrawn, though the sync that was under way goes on', async () => {
+    const [a, b] = await pairWithNews()
+    const rows = b.store.partition('public')
+    const write = rows.write.bind(rows)
+    rows.write = async (changes, options) => {
+      const checkpoint = changes.find(({ key }) => String.fromCharCode(key[0] as number) === 'C')
+      await write(changes, options)
+      if (checkpoint === undefined) return
+      rows.write = write
+      await write([{ type: 'delete', key: checkpoint.key }])
+    }
+    await sync(a, b, { direction: 'push' })
+    expect(await liveIds(a)).toHaveLength(6)
+    expect(await checkpointCount(b)).toBe(0)
+    expect((await sync(a, b, { direction: 'push' })).sent).toBe(6)
+    expect(await checkpointCount(b)).toBe(1)
   })
 
   it('repeats no handshake message of the session before', async () => {

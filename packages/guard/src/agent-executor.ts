@@ -1,7 +1,15 @@
 import type { AbortOptions } from '@cis-memory/core'
-import { type ConflictGuard, isConflictGuard } from './conflict-guard.ts'
+import { type ConflictGuard, type GuardInsides, takeGuardOpener } from './conflict-guard.ts'
+import type { ContextLifetime } from './context-lifetime.ts'
 import { GuardError } from './errors.ts'
-import { admit, type SafeMemoryContext, uncheckedContextError } from './safe-memory-context.ts'
+import type { Refused } from './guard-audit.ts'
+import {
+  type Admission,
+  admit,
+  type SafeMemoryContext,
+  uncheckedContextError
+} from './safe-memory-context.ts'
+import { untilAborted } from './until-aborted.ts'
 
 /** What an agent does. `signal` aborts with the context's and with the caller's. */
 export type AgentFunction<Result> = (
@@ -17,9 +25,12 @@ export interface NamedAgent<Result> {
 
 export type Agent<Result> = AgentFunction<Result> | NamedAgent<Result>
 
+const openGuard = takeGuardOpener()
+
 /** Runs agents on checked memory and on nothing else. */
 export class AgentExecutor {
   readonly #guard: ConflictGuard
+  readonly #insides: GuardInsides
 
   static {
     Object.freeze(AgentExecutor.prototype)
@@ -27,8 +38,10 @@ export class AgentExecutor {
   }
 
   constructor(guard: ConflictGuard) {
-    if (!isConflictGuard(guard)) throw new TypeError('guard: expected a ConflictGuard')
+    const insides = openGuard(guard)
+    if (insides === undefined) throw new TypeError('guard: expected a ConflictGuard')
     this.#guard = guard
+    this.#insides = insides
   }
 
   /**
@@ -49,19 +62,53 @@ export class AgentExecutor {
     context: SafeMemoryContext,
     options: AbortOptions = {}
   ): Promise<Result> {
-    const { guard, lifetime, agent: madeFor } = admit(context)
-    if (guard !== this.#guard) throw uncheckedContextError()
+    const { audit, scope } = this.#insides
+    let refused: Refused = { agent: undefined, scope, signal: options.signal }
+    let start: () => Promise<Result>
+    let lifetime: ContextLifetime
+    try {
+      const admission = this.#admit(context)
+      lifetime = admission.lifetime
+      refused = { agent: admission.agent, scope: admission.scope, signal: options.signal }
+      start = await this.#prepare(agent, context, admission, options)
+    } catch (error) {
+      return audit.refuse(error, refused)
+    }
+    try {
+      const answer = await start()
+      await lifetime.checkUndisturbed(options.signal)
+      return answer
+    } catch (error) {
+      // What an agent fails with by itself is no refusal.
+      if (!lifetime.hasEndedWith(error)) throw error
+      return audit.refuse(error, refused)
+    }
+  }
+
+  #admit(context: SafeMemoryContext): Admission {
+    const admission = admit(context)
+    if (admission.guard !== this.#guard) throw uncheckedContextError()
+    return admission
+  }
+
+  /** Everything that has to be right before an agent starts. */
+  async #prepare<Result>(
+    agent: Agent<Result>,
+    context: SafeMemoryContext,
+    { lifetime, agent: madeFor }: Admission,
+    options: AbortOptions
+  ): Promise<() => Promise<Result>> {
     const run = runOf(agent, madeFor)
     const signal =
       options.signal === undefined ? lifetime.signal : AbortSignal.any([lifetime.signal, options.signal])
-
     options.signal?.throwIfAborted()
     await lifetime.checkStartable(options.signal)
-    signal.throwIfAborted()
-    // No await between the last check and the start: nothing can reach the scope unheard.
-    const answer = await untilAborted(run(context, { signal }), signal)
-    await lifetime.checkUndisturbed(options.signal)
-    return answer
+    return () => {
+      // No await from here to the start: nothing can reach the scope unheard.
+      lifetime.assertStartable()
+      signal.throwIfAborted()
+      return untilAborted(run(context, { signal }), signal)
+    }
   }
 }
 
@@ -78,21 +125,4 @@ function runOf<Result>(
     )
   }
   return async (...call) => agent.run(...call)
-}
-
-async function untilAborted<Result>(running: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  let stop: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason)
-    if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    const result = await Promise.race([running, aborted])
-    // What an agent still computed after the abort is not what was asked for.
-    signal.throwIfAborted()
-    return result
-  } finally {
-    if (stop !== undefined) signal.removeEventListener('abort', stop)
-  }
 }

@@ -3,7 +3,7 @@ import type { DeliveryRequest, Selection } from './request.ts'
 import { admit, type SafeMemoryContext } from './safe-memory-context.ts'
 
 type Deliver = (request: DeliveryRequest) => Promise<SafeMemoryContext>
-type Finishing = Pick<DeliveryRequest, 'onConflict' | 'maxAgeMs' | 'signal'>
+type Finishing = Pick<DeliveryRequest, 'onConflict' | 'maxAgeMs' | 'fresh' | 'signal'>
 
 /** A request in the making. Every step answers a new builder and leaves the old one as it was. */
 export class ContextBuilder<Request extends Partial<DeliveryRequest>> {

@@ -1,8 +1,11 @@
 import type { Memory } from '@cis-memory/core'
 import { ConflictPendingError, GuardError } from './errors.ts'
-import { type ConflictNotification, notificationOf, notificationsIn } from './notifications.ts'
+import type { GuardAudit } from './guard-audit.ts'
+import { type ConflictNotification, idsOf, notificationOf, notificationsIn } from './notifications.ts'
 
 export interface LifetimeOptions {
+  readonly agent: string
+  readonly audit: GuardAudit
   readonly onConflict: 'abort' | 'finish'
   readonly maxAgeMs: number
   readonly now: () => number
@@ -71,18 +74,29 @@ export class ContextLifetime {
     if (this.#conflict !== undefined) throw this.#conflict
   }
 
-  /** Asks the scope again, and throws when no agent may be started on the context. */
+  /**
+   * Asks the scope again, and throws when no agent may be started on the context. What comes while the record of that
+   * is on its way is seen by a last look.
+   */
   async checkStartable(signal?: AbortSignal): Promise<void> {
     this.assertStartable()
-    await this.#ask(signal)
+    await this.#recordCheck(await this.#look(signal))
+    this.assertStartable()
+    await this.#look(signal)
     this.assertStartable()
   }
 
   /** Asks the scope again, and throws when a conflict has come that ends the context, heard or not. */
   async checkUndisturbed(signal?: AbortSignal): Promise<void> {
     if (this.#options.onConflict === 'finish') return
-    await this.#ask(signal)
+    await this.#recordCheck(await this.#look(signal))
     if (this.#conflict !== undefined) throw this.#conflict
+  }
+
+  /** Whether an error is why the context ended, or why nothing may start on it. */
+  hasEndedWith(error: unknown): boolean {
+    const { signal } = this.#end
+    return error !== undefined && (error === this.#conflict || (signal.aborted && error === signal.reason))
   }
 
   async close(): Promise<void> {
@@ -94,10 +108,16 @@ export class ContextLifetime {
     await this.#view.close()
   }
 
-  async #ask(signal: AbortSignal | undefined): Promise<void> {
+  async #look(signal: AbortSignal | undefined): Promise<readonly ConflictNotification[]> {
     await using snapshot = this.#view.snapshot()
     const notifications = await notificationsIn(snapshot, signal)
     if (notifications.length > 0) this.#reached(notifications)
+    return notifications
+  }
+
+  async #recordCheck(found: readonly ConflictNotification[]): Promise<void> {
+    const { audit, agent } = this.#options
+    await audit.record({ kind: 'check', agent, scope: this.#view.scope, conflicts: idsOf(found) })
   }
 
   #reached(notifications: readonly ConflictNotification[]): void {

@@ -3,14 +3,20 @@ import type { ConflictNotification } from './notifications.ts'
 /** What the guard can fail with. Branch on it; messages are for people and may change. */
 export type GuardErrorCode =
   | 'GUARD_CONFLICT_PENDING'
+  | 'GUARD_NOT_FRESH'
   | 'GUARD_UNCHECKED_CONTEXT'
   | 'GUARD_ENFORCEMENT_REQUIRED'
   | 'GUARD_CONTEXT_CLOSED'
   | 'GUARD_CONTEXT_EXPIRED'
   | 'GUARD_WRONG_AGENT'
+  | 'GUARD_AUDIT_FAILED'
+  | 'GUARD_NO_AUDIT'
   | 'GUARD_CLOSED'
 
-/** Something the user of a guard can act on; {@link GuardErrorCode} says what. Nothing was delivered or written. */
+/**
+ * Something the user of a guard can act on; {@link GuardErrorCode} says what. Nothing was delivered, and nothing was
+ * written unless the message says so.
+ */
 export class GuardError extends Error {
   override readonly name: string = 'GuardError'
   readonly code: GuardErrorCode

@@ -12,3 +12,5 @@ export const MAX_CONTEXT_BYTES: number = 64 * 1024 * 1024
 export const DEFAULT_QUERY_MEMORIES: number = 20
 /** Keys or prefixes in one selection. */
 export const MAX_SELECTED_PATHS: number = 4096
+/** An agent's name: as much as a label of a memory, which it becomes. */
+export const MAX_AGENT_NAME_BYTES: number = 255

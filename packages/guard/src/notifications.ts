@@ -42,6 +42,11 @@ export async function notificationsIn(
   return Object.freeze(found)
 }
 
+/** What names each conflict. */
+export function idsOf(notifications: readonly ConflictNotification[]): readonly string[] {
+  return notifications.map(({ id }) => id)
+}
+
 /** A frozen copy of who wrote a version. Each field is named, so that what is added to versions later stays out. */
 export function authorshipOf(version: Version): Authorship {
   const { entryId, actor, device, deviceName, isLocal, agent, writtenAt } = version

@@ -2,6 +2,7 @@ import type { AbortOptions, Domain } from '@cis-memory/core'
 import {
   DEFAULT_CONTEXT_MEMORIES,
   DEFAULT_QUERY_MEMORIES,
+  MAX_AGENT_NAME_BYTES,
   MAX_CONTEXT_MEMORIES,
   MAX_SELECTED_PATHS
 } from './limits.ts'
@@ -49,6 +50,12 @@ export interface DeliveryRequest extends CheckRequest {
   readonly onConflict?: 'abort' | 'finish'
   /** Milliseconds until the context gives nothing any more. @default it does not expire */
   readonly maxAgeMs?: number
+  /**
+   * Pull what connected peers have of the scope first, by the `refresh` of the guard. When that fails, nothing is
+   * delivered.
+   * @default false
+   */
+  readonly fresh?: boolean
 }
 
 /** A selection with its defaults in place. `keys` and `prefixes` come from the caller and are not resolved yet. */
@@ -68,6 +75,7 @@ export interface CheckedRequest {
   readonly domains: readonly Domain[]
   readonly onConflict: 'abort' | 'finish'
   readonly maxAgeMs: number
+  readonly fresh: boolean
   readonly signal: AbortSignal | undefined
 }
 
@@ -80,7 +88,12 @@ const DOMAINS: readonly Domain[] = ['public', 'private']
  */
 export function checkRequest(request: DeliveryRequest): CheckedRequest {
   const { agent, scope, select = {}, domains = DOMAINS, onConflict = 'abort', maxAgeMs, signal } = request
+  const { fresh = false } = request
   if (typeof agent !== 'string' || agent.trim() === '') throw new TypeError('agent: expected a name')
+  if (!agent.isWellFormed() || new TextEncoder().encode(agent).length > MAX_AGENT_NAME_BYTES) {
+    throw new RangeError(`agent: expected a name of at most ${MAX_AGENT_NAME_BYTES} bytes`)
+  }
+  if (typeof fresh !== 'boolean') throw new TypeError('fresh: expected true or false')
   if (onConflict !== 'abort' && onConflict !== 'finish') {
     throw new RangeError("onConflict: expected 'abort' or 'finish'")
   }
@@ -92,6 +105,7 @@ export function checkRequest(request: DeliveryRequest): CheckedRequest {
     domains: checkDomains(domains),
     onConflict,
     maxAgeMs: maxAgeMs ?? Number.POSITIVE_INFINITY,
+    fresh,
     signal
   }
 }

@@ -1,7 +1,16 @@
-import type { AbortOptions, Domain, EntryId, Memory, MemoryValue, Written } from '@cis-memory/core'
+import type {
+  AbortOptions,
+  AuditMemory,
+  Domain,
+  EntryId,
+  Memory,
+  MemoryValue,
+  Written
+} from '@cis-memory/core'
 import type { ContextLifetime } from './context-lifetime.ts'
 import type { ContextMemory } from './context-memory.ts'
 import { GuardError } from './errors.ts'
+import type { GuardAudit } from './guard-audit.ts'
 import { renderMemories } from './render.ts'
 import { placeOf, type Selected } from './selection.ts'
 
@@ -28,6 +37,7 @@ export interface ContextParts {
   /** A handle on the checked scope that belongs to the context. */
   readonly view: Memory
   readonly lifetime: ContextLifetime
+  readonly audit: GuardAudit
   readonly agent: string
   readonly domains: readonly Domain[]
   readonly selected: Selected
@@ -39,6 +49,8 @@ export interface Admission {
   readonly guard: object
   readonly lifetime: ContextLifetime
   readonly agent: string
+  /** The scope that was checked. */
+  readonly scope: string
 }
 
 type ContextMaker = (parts: ContextParts) => SafeMemoryContext
@@ -67,7 +79,11 @@ export class SafeMemoryContext implements Iterable<ContextMemory>, AsyncDisposab
 
   static {
     maker = (parts) => new SafeMemoryContext(PERMIT, parts)
-    admissionOfGenuine = (value) => (#parts in value ? value.#parts : undefined)
+    admissionOfGenuine = (value) => {
+      if (!(#parts in value)) return undefined
+      const { guard, lifetime, agent, view } = value.#parts
+      return { guard, lifetime, agent, scope: view.scope }
+    }
     Object.freeze(SafeMemoryContext.prototype)
     Object.freeze(SafeMemoryContext)
   }
@@ -165,7 +181,7 @@ export class SafeMemoryContext implements Iterable<ContextMemory>, AsyncDisposab
    */
   async put(path: string, value: MemoryValue, options: ContextPutOptions = {}): Promise<Written> {
     const { contentType, category, tags, expiresAt, signal } = options
-    return this.#write(path, options.domain, (memory, seen) =>
+    return this.#write(path, options, (memory, seen) =>
       memory.put(path, value, {
         ...seen,
         ...(contentType !== undefined && { contentType }),
@@ -180,7 +196,7 @@ export class SafeMemoryContext implements Iterable<ContextMemory>, AsyncDisposab
   /** Deletes what is there, by the same rules as `put`. Deleting nothing resolves to `undefined`. */
   async delete(path: string, options: ContextDeleteOptions = {}): Promise<Written | undefined> {
     const { signal } = options
-    return this.#write(path, options.domain, (memory, seen) =>
+    return this.#write(path, options, (memory, seen) =>
       memory.delete(path, { ...seen, ...(signal !== undefined && { signal }) })
     )
   }
@@ -196,15 +212,31 @@ export class SafeMemoryContext implements Iterable<ContextMemory>, AsyncDisposab
 
   async #write<Result extends Written | undefined>(
     path: string,
-    domain: Domain | undefined,
+    options: ContextDeleteOptions,
     write: (memory: DomainWriter, seen: { base: readonly EntryId[]; agent: string }) => Promise<Result>
   ): Promise<Result> {
-    this.#parts.lifetime.assertUsable()
-    const { view, agent } = this.#parts
-    const where = this.#domain(domain)
-    const place = this.#place(where, path)
-    const written = await write(view[where], { base: this.#bases.get(place) ?? [], agent })
-    if (written !== undefined) this.#bases.set(place, [written.entryId])
+    const { view, agent, audit, lifetime } = this.#parts
+    const { scope } = view
+    let of: number | undefined
+    let written: Result
+    let memory: AuditMemory
+    try {
+      lifetime.assertUsable()
+      const domain = this.#domain(options.domain)
+      const at = view.within(path).scope
+      const place = placeOf(domain, at)
+      const base = this.#bases.get(place) ?? []
+      memory = { domain, path: at, entryIds: base }
+      of = await audit.record({ kind: 'write', agent, scope, memories: [memory] })
+      lifetime.assertUsable()
+      written = await write(view[domain], { base, agent })
+      if (written !== undefined) this.#bases.set(place, [written.entryId])
+    } catch (error) {
+      return audit.refuse(error, { agent, scope, signal: options.signal, of })
+    }
+    const entryIds = written === undefined ? [] : [written.entryId]
+    const outcome = { kind: 'written', agent, scope, memories: [{ ...memory, entryIds }], of } as const
+    await audit.record(outcome, 'what was to be written is written')
     return written
   }
 

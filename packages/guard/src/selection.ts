@@ -1,4 +1,12 @@
-import type { Domain, EntryId, Memory, MemorySnapshot, MemoryValue, Read } from '@cis-memory/core'
+import type {
+  AuditMemory,
+  Domain,
+  EntryId,
+  Memory,
+  MemorySnapshot,
+  MemoryValue,
+  Read
+} from '@cis-memory/core'
 import { type ContextMemory, contextMemory } from './context-memory.ts'
 import { ConflictPendingError } from './errors.ts'
 import { MAX_CONTEXT_BYTES } from './limits.ts'
@@ -10,6 +18,8 @@ export interface Selected {
   readonly memories: ReadonlyMap<string, ContextMemory>
   /** For each of them every version it stands for: the base of a write by whoever is shown it. */
   readonly bases: ReadonlyMap<string, readonly EntryId[]>
+  /** The same for the record of what was given. */
+  readonly given: readonly AuditMemory[]
   /** False when a limit left something out. */
   readonly isComplete: boolean
 }
@@ -33,6 +43,7 @@ export async function select(
   const { selection, domains, signal } = request
   const memories = new Map<string, ContextMemory>()
   const bases = new Map<string, readonly EntryId[]>()
+  const given: AuditMemory[] = []
   let bytes = 0
 
   /** Takes what was read, and answers whether there was room for it. */
@@ -48,6 +59,7 @@ export async function select(
     if (memories.size === selection.limit || bytes > MAX_CONTEXT_BYTES) return false
     memories.set(place, contextMemory(domain, read))
     bases.set(place, Object.freeze([...read.base]))
+    given.push({ domain, path: read.path, entryIds: read.base })
     return true
   }
 
@@ -71,7 +83,7 @@ export async function select(
   }
 
   const isComplete = await takeAll()
-  return { memories, bases, isComplete }
+  return { memories, bases, given, isComplete }
 }
 
 /** About how much room a value takes: exact for bytes, the length of its JSON for the rest. */

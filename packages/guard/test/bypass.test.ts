@@ -250,6 +250,11 @@ describe('the files behind the package', () => {
     expect(await codeOf(() => takeContextMaker())).toBe('GUARD_UNCHECKED_CONTEXT')
   })
 
+  it('give nobody else what is inside a guard', async () => {
+    const { takeGuardOpener } = await import('../src/conflict-guard.ts')
+    expect(() => takeGuardOpener()).toThrow(TypeError)
+  })
+
   it('let nobody patch how a context ends', async () => {
     const { ContextLifetime } = await import('../src/context-lifetime.ts')
     expect(() => Object.assign(ContextLifetime.prototype, { checkStartable: async () => {} })).toThrow(
@@ -264,12 +269,13 @@ describe('a second copy of the package', () => {
   })
 
   it('has its contexts and guards refused by the first, and refuses those of the first', async () => {
-    const { world, guard, executor, genuine } = await open()
+    const { guard, executor, genuine } = await open()
     vi.resetModules()
     const copy = await import('../src/index.ts')
+    const otherWorld = await (await import('./world.ts')).openWorld()
     expect(copy.ConflictGuard).not.toBe(ConflictGuard)
 
-    const otherGuard = new copy.ConflictGuard(world.memory)
+    const otherGuard = new copy.ConflictGuard(otherWorld.memory)
     const otherContext = await otherGuard.checkAndCreateContext({ agent: 'reviewer' })
     const otherExecutor = new copy.AgentExecutor(otherGuard)
     expect(await otherExecutor.execute(() => 'its own', otherContext)).toBe('its own')
@@ -277,5 +283,12 @@ describe('a second copy of the package', () => {
     expect(await verdict(otherExecutor as unknown as AgentExecutor, genuine)).toBe('GUARD_UNCHECKED_CONTEXT')
     expect(() => new AgentExecutor(otherGuard as unknown as ConflictGuard)).toThrow(TypeError)
     expect(() => new copy.AgentExecutor(guard as unknown as typeof otherGuard)).toThrow(TypeError)
+  })
+
+  it('makes no guard of a memory of the first: it could not put on record what it delivers', async () => {
+    const { world } = await open()
+    vi.resetModules()
+    const copy = await import('../src/index.ts')
+    expect(await codeOf(() => new copy.ConflictGuard(world.memory))).toBe('GUARD_NO_AUDIT')
   })
 })

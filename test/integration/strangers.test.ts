@@ -7,16 +7,8 @@ import { once } from 'node:events'
 import { access, readdir, readFile } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import {
-  type DeviceKey,
-  decodeInvitation,
-  deviceIdentity,
-  encodeInvitation,
-  type FrameChannel,
-  type Invitation,
-  Replica,
-  SyncSession
-} from '@cis-memory/core'
+import { type DeviceKey, deviceIdentity, type FrameChannel, Replica } from '@cis-memory/core'
+import { decodeInvitation, encodeInvitation, type Invitation, SyncSession } from '@cis-memory/core/sync'
 import { keyFile, openLevelStore } from '@cis-memory/store/level'
 import { multiaddr } from '@multiformats/multiaddr'
 import { type CisSession, homeAt, joinHome, nodeRuntime, openSession } from 'cis-memory'

@@ -58,7 +58,6 @@ export type {
   Written
 } from './memory-types.ts'
 export type { AbortOptions, FrameChannel } from './ports/channel.ts'
-export { memoryChannelPair } from './ports/memory-channel.ts'
 export type { Runtime } from './ports/runtime.ts'
 export {
   adoptSpace,
@@ -68,27 +67,6 @@ export {
   spaceIdentity
 } from './replica/identity.ts'
 export { Replica, type ReplicaOptions } from './replica/replica.ts'
-export { type Batch, type BatchCommit, type BatchEntry, decodeBatch, encodeBatch } from './sync/batch.ts'
-export {
-  runSession,
-  type SessionOptions,
-  type SyncOptions,
-  type SyncReport,
-  SyncSession,
-  serveSession
-} from './sync/driver.ts'
-export {
-  decodeInvitation,
-  encodeInvitation,
-  INVITATION_SECRET_BYTES,
-  type Invitation,
-  invitationId
-} from './sync/invitation.ts'
-export type { InvitationStore, Joiner, StoredInvitation, Welcome } from './sync/invitation-store.ts'
-export { answerJoin, type JoinOutcome, joinSpace } from './sync/join.ts'
-export { MAX_ADDRESS_BYTES, MAX_INVITATION_ADDRESSES } from './sync/limits.ts'
-export { type Resolvers, resolvers } from './sync/resolvers.ts'
-export type { IngestReport, IngestSource, SyncReplica } from './sync/sync-replica.ts'
 export type {
   AbsentRead,
   Authorship,

@@ -3,15 +3,13 @@
  * too large to travel whole is announced by its commit alone: whoever lacks it asks for it.
  */
 import {
-  type Batch,
   CoreError,
-  decodeBatch,
-  encodeBatch,
   MAX_GOSSIP_ENTRY_BYTES,
   MAX_GOSSIP_MESSAGE_BYTES,
   type Replica,
   SyncError
 } from '@cis-memory/core'
+import { type Batch, decodeBatch, encodeBatch } from '@cis-memory/core/sync'
 import type { Verdict } from './gossip.ts'
 
 type ActorId = Replica['actor']

@@ -1,4 +1,5 @@
-import { type DeviceId, type Resolvers, resolvers } from '@cis-memory/core'
+import type { DeviceId } from '@cis-memory/core'
+import { type Resolvers, resolvers } from '@cis-memory/core/sync'
 import type { Connection } from '@libp2p/interface'
 import type { StreamChannel } from './framing.ts'
 

@@ -18,9 +18,9 @@ import {
   type FrameChannel,
   MAX_FRAME_BYTES,
   type Runtime,
-  resolvers,
   SyncError
 } from '@cis-memory/core'
+import { resolvers } from '@cis-memory/core/sync'
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { CLOSE_TIMEOUT_MS, LINGER_MS, READ_AHEAD_BYTES } from './limits.ts'

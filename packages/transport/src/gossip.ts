@@ -8,7 +8,8 @@ import {
   StrictNoSign,
   type TopicValidatorResult
 } from '@chainsafe/libp2p-gossipsub'
-import { type DeviceId, MAX_GOSSIP_MESSAGE_BYTES, type Runtime, resolvers } from '@cis-memory/core'
+import { type DeviceId, MAX_GOSSIP_MESSAGE_BYTES, type Runtime } from '@cis-memory/core'
+import { resolvers } from '@cis-memory/core/sync'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { overlay, type Registrar, type StreamHandler, type Topology } from './components.ts'
 import { notRunning, TransportError } from './errors.ts'

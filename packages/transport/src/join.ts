@@ -1,15 +1,6 @@
 import './runtime-shim.ts'
-import {
-  type AbortOptions,
-  CoreError,
-  type DeviceId,
-  type DeviceKey,
-  decodeInvitation,
-  type Invitation,
-  joinSpace,
-  type Runtime,
-  type Welcome
-} from '@cis-memory/core'
+import { type AbortOptions, CoreError, type DeviceId, type DeviceKey, type Runtime } from '@cis-memory/core'
+import { decodeInvitation, type Invitation, joinSpace, type Welcome } from '@cis-memory/core/sync'
 import { TransportError } from './errors.ts'
 import { createNetwork } from './network.ts'
 import { nodeRuntime } from './node-runtime.ts'

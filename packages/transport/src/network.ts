@@ -1,11 +1,6 @@
 import './runtime-shim.ts'
-import {
-  type AbortOptions,
-  type DeviceId,
-  type FrameChannel,
-  type Runtime,
-  resolvers
-} from '@cis-memory/core'
+import type { AbortOptions, DeviceId, FrameChannel, Runtime } from '@cis-memory/core'
+import { resolvers } from '@cis-memory/core/sync'
 import type { Identify } from '@libp2p/identify'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'

@@ -1,14 +1,7 @@
 import './runtime-shim.ts'
 import { createHash } from 'node:crypto'
-import {
-  type AbortOptions,
-  type DeviceId,
-  type Joiner,
-  parsePath,
-  type Replica,
-  type SyncOptions,
-  type SyncReport
-} from '@cis-memory/core'
+import { type AbortOptions, type DeviceId, parsePath, type Replica } from '@cis-memory/core'
+import type { Joiner, SyncOptions, SyncReport } from '@cis-memory/core/sync'
 import { TypedEventEmitter } from 'main-event'
 import { broadcastOf, receiveBroadcast } from './broadcast.ts'
 import type { Verdict } from './gossip.ts'

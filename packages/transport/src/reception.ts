@@ -1,17 +1,14 @@
+import { type AbortOptions, CoreError, type DeviceId, type Replica } from '@cis-memory/core'
 import {
-  type AbortOptions,
   answerJoin,
-  CoreError,
-  type DeviceId,
   encodeInvitation,
   INVITATION_SECRET_BYTES,
   invitationId,
   type Joiner,
   MAX_ADDRESS_BYTES,
   MAX_INVITATION_ADDRESSES,
-  type Replica,
   resolvers
-} from '@cis-memory/core'
+} from '@cis-memory/core/sync'
 import { notRunning, TransportError } from './errors.ts'
 import { DOOR_OPEN_AFTER_MS, INVITATION_MS, MAX_WAIT_MS } from './limits.ts'
 import type { Network } from './network-types.ts'

@@ -1,13 +1,11 @@
+import { type DeviceId, MAX_REQUEST_PATHS, type Replica } from '@cis-memory/core'
 import {
-  type DeviceId,
-  MAX_REQUEST_PATHS,
-  type Replica,
   resolvers,
   type SyncOptions,
   type SyncReport,
   SyncSession,
   serveSession
-} from '@cis-memory/core'
+} from '@cis-memory/core/sync'
 import { reconnectDelayMs } from './backoff.ts'
 import { SESSION_KEPT_MS, STOP_GOODBYE_MS } from './limits.ts'
 import type { Network } from './network-types.ts'

@@ -1,4 +1,5 @@
-import { type Runtime, resolvers } from '@cis-memory/core'
+import type { Runtime } from '@cis-memory/core'
+import { resolvers } from '@cis-memory/core/sync'
 
 /** Waits for a promise, at most until the signal is aborted: then rejects with its reason. */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { ConflictMode, ConflictSettings, IngestReport, Read } from '../../src/index.ts'
+import type { ConflictMode, ConflictSettings, Read } from '../../src/index.ts'
+import type { IngestReport } from '../../src/sync/index.ts'
 import { Forger } from '../support/forge.ts'
 import { collect, type Device, devices, pull, syncAll } from '../support/world.ts'
 

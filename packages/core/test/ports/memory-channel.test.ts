@@ -1,6 +1,7 @@
 import { channelSuite } from '@cis-memory/core/compliance'
 import { describe, test } from 'vitest'
-import { DeviceKey, memoryChannelPair } from '../../src/index.ts'
+import { DeviceKey } from '../../src/index.ts'
+import { memoryChannelPair } from '../../src/sync/index.ts'
 
 describe('memoryChannelPair', () => {
   const [nearDevice, farDevice] = [1, 2].map((seed) => new DeviceKey(new Uint8Array(32).fill(seed)).id) as [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { memoryChannelPair } from '../../src/index.ts'
 import { runSession, SyncSession, serveSession } from '../../src/sync/driver.ts'
+import { memoryChannelPair } from '../../src/sync/index.ts'
 import { type Device, devices } from '../support/world.ts'
 import { dialledBy, reaching } from './impostor.ts'
 import { Line } from './line.ts'

@@ -1,7 +1,8 @@
-import { type FrameChannel, memoryChannelPair, type Replica } from '../../src/index.ts'
+import type { FrameChannel, Replica } from '../../src/index.ts'
 import { SyncSession, serveSession } from '../../src/sync/driver.ts'
 import { type Hello, handshakeMac, type SessionRole } from '../../src/sync/handshake-mac.ts'
 import { feedId } from '../../src/sync/identity.ts'
+import { memoryChannelPair } from '../../src/sync/index.ts'
 import { decodeMessage, encodeMessage, type Message } from '../../src/sync/messages.ts'
 import type { Device } from '../support/world.ts'
 

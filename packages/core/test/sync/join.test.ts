@@ -2,7 +2,8 @@ import { MemoryStore } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
 import { encodeCbor } from '../../src/entry/cbor.ts'
 import { DeviceKey } from '../../src/entry/ed25519.ts'
-import { adoptSpace, deviceIdentity, memoryChannelPair } from '../../src/index.ts'
+import { adoptSpace, deviceIdentity } from '../../src/index.ts'
+import { memoryChannelPair } from '../../src/sync/index.ts'
 import {
   decodeInvitation,
   encodeInvitation,

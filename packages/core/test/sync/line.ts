@@ -1,5 +1,5 @@
 import { SyncError } from '../../src/errors.ts'
-import { type FrameChannel, memoryChannelPair } from '../../src/index.ts'
+import type { FrameChannel } from '../../src/index.ts'
 import {
   runSession,
   type SessionOptions,
@@ -7,6 +7,7 @@ import {
   type SyncReport,
   serveSession
 } from '../../src/sync/driver.ts'
+import { memoryChannelPair } from '../../src/sync/index.ts'
 import { decodeMessage, type Message } from '../../src/sync/messages.ts'
 import type { Device } from '../support/world.ts'
 

@@ -51,3 +51,14 @@ export const MAX_PARALLEL_SYNCS: number = 4
 export const MAX_SYNC_KEYS: number = 256
 /** A node that has just started is given this long to reach the peers it knows. */
 export const CONNECT_WAIT_MS: number = 3_000
+
+/** Conflict policies, and characters of a pattern in one: as many as core takes. */
+export const MAX_POLICIES: number = 256
+export const MAX_PATTERN_CHARACTERS: number = 1024
+/** Parts of the command that is told of conflicts. */
+export const MAX_NOTIFY_ARGUMENTS: number = 32
+/** The command that is told of conflicts is ended after this long, and sooner when the memory is closed. */
+export const NOTIFY_TIMEOUT_MS: number = 10_000
+export const NOTIFY_CLOSE_MS: number = 2_000
+/** Events that wait while the command runs; of more than these it is told how many there were. */
+export const MAX_NOTIFY_EVENTS: number = 256

@@ -1,7 +1,8 @@
-import type { Memory } from '@cis-memory/core'
+import type { ConflictSettings, Memory } from '@cis-memory/core'
 import { createMemory, createSpace } from '@cis-memory/core'
 import type { KeySource } from '@cis-memory/store/level'
 import { nodeRuntime } from '@cis-memory/transport/node-runtime'
+import { readConfig } from './config/config.ts'
 import { DEFAULT_SPACE_NAME, defaultDeviceName, Holder } from './holder/holder.ts'
 import { homeAt } from './home.ts'
 
@@ -24,6 +25,8 @@ export interface OpenMemoryOptions {
    * @default true
    */
   readonly compression?: boolean
+  /** What this device makes of conflicts. @default what `config.toml` in the directory says, or it leaves all to people */
+  readonly conflict?: ConflictSettings
   /**
    * Answer the `cis` command of the same user while this program has the store open. Not on Windows.
    * @default true
@@ -44,13 +47,17 @@ const holders = new WeakMap<Memory, Holder>()
  * and what else `openLevelStore` throws
  * @throws {CoreError} `CORE_BAD_PATH` for a scope that is no absolute path, `CORE_BAD_OPTION` for a name
  * @throws {CisError} `CIS_SOCKET_NOT_PRIVATE`, `CIS_SOCKET_PATH_TOO_LONG`
+ * @throws {ConfigError} `CIS_BAD_CONFIG` when the directory has a `config.toml` that cannot be
+ * @throws {GuardError} `GUARD_ENFORCEMENT_REQUIRED` when that would turn the guard off
  */
 export async function openMemory(options: OpenMemoryOptions): Promise<Memory> {
   const { directory, key, scope, deviceName, spaceName } = options
   const runtime = nodeRuntime()
+  const home = homeAt(directory)
+  const { memory: configured } = await readConfig(home.configFile)
   const names = { space: spaceName ?? DEFAULT_SPACE_NAME, device: deviceName ?? defaultDeviceName() }
   const holder = await Holder.open({
-    home: homeAt(directory),
+    home,
     key,
     runtime,
     adoptSpace: async (store) => {
@@ -60,6 +67,8 @@ export async function openMemory(options: OpenMemoryOptions): Promise<Memory> {
     durability: options.durability ?? 'disk',
     epoch: options.epoch ?? 'when-in-doubt',
     compression: options.compression ?? true,
+    conflict: options.conflict ?? configured.conflict,
+    notify: configured.notify,
     localSocket: options.localSocket ?? true
   })
   try {

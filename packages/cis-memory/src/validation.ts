@@ -16,6 +16,12 @@ export interface Problem {
 /** A text with something in it. */
 export const text: v.GenericSchema<string> = v.pipe(v.string(), v.nonEmpty())
 
+/** A scope. Core, which knows all rules of a name, has the last word. */
+export const scope: v.GenericSchema<string> = v.pipe(
+  v.string(),
+  v.regex(/^\//u, 'must be a scope such as "/acme/web"')
+)
+
 /** A whole number from a bound up. */
 export function wholeNumber(min: number): v.GenericSchema<number> {
   return v.pipe(v.number(), v.safeInteger(), v.minValue(min))

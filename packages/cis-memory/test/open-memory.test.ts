@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, stat } from 'node:fs/promises'
+import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { keyFile, type Memory, type OpenMemoryOptions, openMemory, passphrase } from '../src/index.ts'
@@ -48,6 +48,26 @@ describe('openMemory', () => {
     await using _memory = await openMemory(at)
     await openMemory(at).catch(() => {})
     expect(await readdir(join(at.directory, 'socket'))).toContain('holder.sock')
+  })
+
+  it('makes of conflicts what the directory’s configuration says, unless it is told otherwise', async () => {
+    const at = await place()
+    await mkdir(at.directory, { mode: 0o700 })
+    await writeFile(join(at.directory, 'config.toml'), '[memory.conflict]\nmode = "auto_lww"\n')
+    {
+      await using memory = await openMemory(at)
+      expect(memory.conflictModeAt('key')).toBe('auto_lww')
+    }
+    await using memory = await openMemory({ ...at, conflict: { mode: 'keep_all' } })
+    expect(memory.conflictModeAt('key')).toBe('keep_all')
+  })
+
+  it('opens nothing where the configuration would turn the guard off', async () => {
+    const at = await place()
+    await mkdir(at.directory, { mode: 0o700 })
+    await writeFile(join(at.directory, 'config.toml'), '[guard]\nenforce_check = false\n')
+    await expect(openMemory(at)).rejects.toMatchObject({ code: 'GUARD_ENFORCEMENT_REQUIRED' })
+    expect(await readdir(at.directory)).toEqual(['config.toml'])
   })
 
   it('is refused with another key, and touches nothing', async () => {

@@ -1,6 +1,8 @@
+import type { ConflictSettings } from '@cis-memory/core'
 import { stringify } from 'smol-toml'
 import * as v from 'valibot'
-import { text } from '../validation.ts'
+import { scope, text } from '../validation.ts'
+import { conflictSection, conflictSettings, policySections } from './conflict.ts'
 import { lineOfKey } from './locate.ts'
 import { parseToml, readSmallFile } from './toml-file.ts'
 
@@ -28,6 +30,10 @@ export interface CisConfig {
   readonly memory: {
     /** Compress public memory where that saves. @default true */
     readonly compression: boolean
+    /** What this device makes of conflicts. @default it leaves all of them to people */
+    readonly conflict: ConflictSettings
+    /** A program that is told of conflicts, with its arguments. @default none */
+    readonly notify: readonly string[]
   }
 }
 
@@ -39,8 +45,6 @@ const address = v.pipe(
   )
 )
 const addresses = v.array(address, 'must be a list of addresses such as ["/ip4/0.0.0.0/tcp/41234"]')
-const scope = v.pipe(v.string(), v.regex(/^\//u, 'must be a scope such as "/acme/web"'))
-
 /** The file as it stands. */
 const configFile = v.strictObject({
   device: v.optional(v.strictObject({ name: v.optional(text) })),
@@ -54,7 +58,13 @@ const configFile = v.strictObject({
   ),
   guard: v.optional(v.strictObject({ enforce_check: v.optional(v.unknown()) })),
   storage: v.optional(v.strictObject({ durability: v.optional(v.picklist(['disk', 'os'])) })),
-  memory: v.optional(v.strictObject({ compression: v.optional(v.boolean()) }))
+  memory: v.optional(
+    v.strictObject({
+      compression: v.optional(v.boolean()),
+      conflict: v.optional(conflictSection),
+      policy: v.optional(policySections)
+    })
+  )
 })
 
 /**
@@ -82,7 +92,11 @@ export async function parseConfig(file: string, text: string): Promise<CisConfig
     },
     guard: { enforceCheck: true },
     storage: { durability: storage?.durability ?? 'disk' },
-    memory: { compression: memory?.compression ?? true }
+    memory: {
+      compression: memory?.compression ?? true,
+      conflict: conflictSettings(memory?.conflict, memory?.policy),
+      notify: memory?.conflict?.notify ?? []
+    }
   }
 }
 
@@ -130,5 +144,15 @@ durability = "disk"
 [memory]
 # Compress public memory where that saves. Sizes then tell a little of what is in it: see docs/threat-model.md.
 compression = true
+
+[memory.conflict]
+# What is read where versions differ and nobody has decided: "manual" leaves it open, "auto_lww" takes the latest,
+# "keep_all" gives all of them, "ai_merge" a merge that was proposed. A [[memory.policy]] with a scope, a pattern and a
+# resolution says otherwise for some memories.
+mode = "manual"
+# How long ended conflicts stay listed. Open ones never expire.
+conflict_retention_days = 90
+# A program to tell of conflicts, as JSON on its standard input, with its arguments.
+# notify = ["/usr/local/bin/on-conflict"]
 `
 }

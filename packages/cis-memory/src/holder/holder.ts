@@ -1,5 +1,13 @@
 import { hostname } from 'node:os'
-import { CoreError, createMemory, type Memory, Replica, type Runtime, spaceIdentity } from '@cis-memory/core'
+import {
+  type ConflictSettings,
+  CoreError,
+  createMemory,
+  type Memory,
+  Replica,
+  type Runtime,
+  spaceIdentity
+} from '@cis-memory/core'
 import type { Store } from '@cis-memory/store'
 import { type KeySource, openLevelStore } from '@cis-memory/store/level'
 import type { Node, NodeOptions } from '@cis-memory/transport'
@@ -10,6 +18,7 @@ import { prepareSocket, type SocketPlace } from '../local-socket/place.ts'
 import { type LocalSocketServer, type OperationHandler, serveLocalSocket } from '../local-socket/server.ts'
 import type { PeerName } from '../operations/contract.ts'
 import type { NodeHost } from '../operations/node-operations.ts'
+import { ConflictNotifier } from './conflict-notifier.ts'
 import { operationsOf } from './operations.ts'
 import { PeerBook } from './peer-book.ts'
 
@@ -27,6 +36,10 @@ export interface HolderOptions {
   readonly epoch: 'when-in-doubt' | 'per-open'
   /** Whether public memory is compressed where that saves. */
   readonly compression: boolean
+  /** What this device makes of conflicts. */
+  readonly conflict: ConflictSettings
+  /** A program that is told of conflicts, with its arguments; `[]` tells nobody. */
+  readonly notify: readonly string[]
   /** Whether other processes of this user are answered. */
   readonly localSocket: boolean
   /** How to start a node, once something needs one. @default `CIS_NODE_OFF` then */
@@ -55,6 +68,7 @@ export class Holder implements NodeHost, AsyncDisposable {
   readonly #store: Store
   readonly #place: SocketPlace | undefined
   readonly #options: HolderOptions
+  readonly #notifier: ConflictNotifier | undefined
   #node: Node | undefined
   #nodeStartedAt: number | undefined
   #startingNode: Promise<Node> | undefined
@@ -78,6 +92,8 @@ export class Holder implements NodeHost, AsyncDisposable {
     this.isNew = parts.isNew
     this.root = createMemory(parts.replica, '/')
     this.#options = options
+    const { notify } = options
+    this.#notifier = notify.length > 0 ? new ConflictNotifier(this.root, notify) : undefined
     this.#store = parts.store
     this.#place = parts.place
   }
@@ -90,7 +106,8 @@ export class Holder implements NodeHost, AsyncDisposable {
    * @throws {CisError} `CIS_SOCKET_NOT_PRIVATE`, `CIS_SOCKET_PATH_TOO_LONG`
    */
   static async open(options: HolderOptions): Promise<Holder> {
-    const { home, key, runtime, durability, createIfMissing, epoch, compression, adoptSpace } = options
+    const { home, key, runtime, durability, createIfMissing, epoch, compression, conflict, adoptSpace } =
+      options
     const place = canListen(options) ? await prepareSocket(home.socketDirectory) : undefined
     let store: Store | undefined
     let replica: Replica | undefined
@@ -104,7 +121,7 @@ export class Holder implements NodeHost, AsyncDisposable {
       })
       const isNew = (await spaceIdentity(store)) === undefined
       if (isNew) await adoptSpace?.(store)
-      replica = await Replica.open({ store, runtime, epoch, compression })
+      replica = await Replica.open({ store, runtime, epoch, compression, conflict })
       const book = await PeerBook.open(home.peersFile)
       const holder = new Holder(options, { store, replica, book, place, isNew })
       await holder.#listen()
@@ -232,7 +249,9 @@ export class Holder implements NodeHost, AsyncDisposable {
       await this.book.close()
       await this.root.close()
     } finally {
+      // What it has to tell is told before the program hears no more.
       await this.replica.close()
+      await this.#notifier?.close()
       await this.#store.close()
     }
   }

@@ -107,6 +107,8 @@ async function configuredOptions(home: Home): Promise<HolderOptions> {
     durability: storage.durability,
     epoch: 'when-in-doubt',
     compression: memory.compression,
+    conflict: memory.conflict,
+    notify: memory.notify,
     localSocket: true,
     node
   }
@@ -121,6 +123,8 @@ function newHomeOptions(home: Home, runtime: Runtime): Omit<HolderOptions, 'adop
     durability: 'disk',
     epoch: 'when-in-doubt',
     compression: true,
+    conflict: {},
+    notify: [],
     localSocket: false
   }
 }

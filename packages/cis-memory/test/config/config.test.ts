@@ -5,6 +5,8 @@ import { defaultConfigText, parseConfig, readConfig } from '../../src/config/con
 import { lineOfKey } from '../../src/config/locate.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
+const DAY_MS = 24 * 60 * 60 * 1000
+
 async function problem(text: string): Promise<unknown> {
   try {
     return await parseConfig('config.toml', text)
@@ -21,7 +23,7 @@ describe('config.toml', () => {
       node: { listen: [], mdns: false, bootstrap: [], share: ['/'] },
       guard: { enforceCheck: true },
       storage: { durability: 'disk' },
-      memory: { compression: true }
+      memory: { compression: true, conflict: { policies: [] }, notify: [] }
     })
   })
 
@@ -33,9 +35,45 @@ describe('config.toml', () => {
         node: { listen, mdns: true, bootstrap: [], share: ['/'] },
         guard: { enforceCheck: true },
         storage: { durability: 'disk' },
-        memory: { compression: true }
+        memory: {
+          compression: true,
+          conflict: { mode: 'manual', policies: [], retentionMs: 90 * DAY_MS },
+          notify: []
+        }
       }
     )
+  })
+
+  it('says what becomes of conflicts, everywhere and for some memories', async () => {
+    const text = `
+[memory.conflict]
+mode = "keep_all"
+conflict_window_secs = 30
+conflict_retention_days = 7
+notify = ["tell", "--json"]
+alert_open = 10
+alert_per_day = 20
+
+[[memory.policy]]
+scope = "/acme/web"
+pattern = "log/**"
+resolution = "auto_lww"
+
+[[memory.policy]]
+resolution = "manual"
+`
+    expect((await parseConfig('config.toml', text)).memory).toEqual({
+      compression: true,
+      conflict: {
+        mode: 'keep_all',
+        policies: [{ mode: 'auto_lww', scope: '/acme/web', pattern: 'log/**' }, { mode: 'manual' }],
+        windowMs: 30_000,
+        retentionMs: 7 * DAY_MS,
+        alertOpen: 10,
+        alertPerDay: 20
+      },
+      notify: ['tell', '--json']
+    })
   })
 
   it('announces nothing on the network for a device that only this machine can reach', async () => {
@@ -57,6 +95,28 @@ describe('config.toml', () => {
       'config.toml:2: node.listen must be a list of addresses such as'
     ],
     ['[node]\nshare = ["acme"]', 'config.toml:2: node.share[0] must be a scope such as'],
+    [
+      '[memory.conflict]\nmode = "newest"',
+      'config.toml:2: memory.conflict.mode must be "manual" or "auto_lww" or "keep_all" or "ai_merge"'
+    ],
+    [
+      '[memory.conflict]\n\nnotify = "tell"',
+      'config.toml:3: memory.conflict.notify must be a program with its arguments'
+    ],
+    ['[memory.conflict]\nnotify = []', 'config.toml:2: memory.conflict.notify must be a program'],
+    [
+      '[memory.conflict]\nconflict_retention_days = 0.5',
+      'config.toml:2: memory.conflict.conflict_retention_days must be a whole number'
+    ],
+    [
+      '[memory.conflict]\nretention_days = 1',
+      'config.toml:2: memory.conflict.retention_days is not known. Known: mode, conflict_window_secs, conflict_retention_days'
+    ],
+    [
+      '[[memory.policy]]\nresolution = "manual"\n[[memory.policy]]\nscope = "acme"\nresolution = "manual"',
+      'config.toml:4: memory.policy[1].scope must be a scope such as'
+    ],
+    ['[[memory.policy]]\npattern = "*"', 'config.toml:1: memory.policy[0].resolution is missing: it must be'],
     ['[memory]\ncompression = "off"', 'config.toml:2: memory.compression must be true or false'],
     ['[device]\nname = ""', 'config.toml:2: device.name must not be empty'],
     ['node = 3', 'config.toml:1: node must be a table'],

@@ -2,6 +2,7 @@ import type { ActorId } from '@cis-memory/clock'
 import type { Store } from '@cis-memory/store'
 import { TypedEventEmitter } from 'main-event'
 import { AuditLog } from '../audit/audit-log.ts'
+import { ConflictAnnouncer } from '../conflict/conflict-announcer.ts'
 import type { ConflictSettings } from '../conflict/conflict-types.ts'
 import { Policies } from '../conflict/policies.ts'
 import { fromHex } from '../entry/bytes.ts'
@@ -15,7 +16,7 @@ import { AUDIT_RETENTION_MS, DEFAULT_CONFLICT_RETENTION_MS } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { Batch } from '../sync/batch.ts'
 import type { FeedPage, FeedQuery, IngestReport, IngestSource, SyncReplica } from '../sync/sync-replica.ts'
-import type { Domain, Read } from '../versions.ts'
+import type { Domain } from '../versions.ts'
 import { Feed } from './feed.ts'
 import { GroupWriter, type Plan, type WrittenEntry } from './group-writer.ts'
 import { HeldEntries } from './held.ts'
@@ -32,7 +33,7 @@ import { checkpointKey, conflictIdKey, recordRange } from './rows.ts'
 import { SerialQueue } from './serial-queue.ts'
 import { decodeRecordRow } from './signed-row.ts'
 import type { StoredEntry } from './stored-entry.ts'
-import { conflictOf, type Directory, DomainView, type ViewContext } from './view.ts'
+import { type Directory, DomainView, type ViewContext } from './view.ts'
 
 /** Private payloads are sealed with their rows; their headers name no key. */
 const NO_KEY_ID = '0'.repeat(32) as KeyId
@@ -84,6 +85,7 @@ export class Replica implements Directory, SyncReplica {
   readonly #ingest: Ingest
   readonly #writers: Readonly<Record<Domain, GroupWriter>>
   readonly #queue: SerialQueue
+  readonly #announcer: ConflictAnnouncer
   #isClosed = false
   /** What is known to be on disk in durability `os`. */
   #syncedLsn = 0n
@@ -116,6 +118,15 @@ export class Replica implements Directory, SyncReplica {
     this.#private = parts.private
     this.#held = parts.held
     this.#queue = parts.queue
+    this.#announcer = new ConflictAnnouncer(
+      {
+        directory: this,
+        view: () => this.view('public'),
+        now: () => runtime.now(),
+        emit: (type, detail) => this.#emit(type, detail)
+      },
+      conflict ?? {}
+    )
     this.invitations = new Invitations(this)
     this.audit = new AuditLog({ rows: this.localRows, key: this.key, runtime, retentionMs })
     this.#feed = new Feed(parts.public, parts.membership)
@@ -351,13 +362,15 @@ export class Replica implements Directory, SyncReplica {
       await change(transaction)
       await this.#public.write(transaction)
     })
-    this.#tellOf(await this.view('public').readAt(token))
+    this.#announcer.announceAt(token)
+    await this.#announcer.drained()
   }
 
   /** Waits for the writes in flight. The store is the caller's to close. */
   async close(): Promise<void> {
     this.#isClosed = true
     await this.#queue.drained()
+    await this.#announcer.drained()
     await this.audit.close()
     this.#ingest.stop()
   }
@@ -387,26 +400,7 @@ export class Replica implements Directory, SyncReplica {
           'the continuity of this store is in doubt: first use, a restore, a copy, or a write seen elsewhere'
       })
     }
-    // Nothing depends on these, and the store may be closed before they are read.
-    if (change.conflicts.length > 0) this.#announceConflicts(change).catch(() => undefined)
-  }
-
-  async #announceConflicts(change: DurableChange): Promise<void> {
-    const view = this.view('public')
-    for (const { token, id } of change.conflicts) {
-      const read = await view.readAt(token)
-      const now = conflictOf(read)
-      if (now?.id !== id) continue
-      if (now === undefined) this.#emit('conflict:settled', { path: read.path, by: 'resolution' })
-      else this.#tellOf(read)
-    }
-  }
-
-  #tellOf(read: Read): void {
-    if (read.state === 'conflict') this.#emit('conflict:found', read.conflict)
-    else if (read.settledBy !== undefined) {
-      this.#emit('conflict:settled', { path: read.path, by: read.settledBy.mode })
-    }
+    this.#announcer.announce(change)
   }
 
   #viewContext(domain: Domain, now: () => number): ViewContext {

@@ -3,9 +3,9 @@ import type { RowReader } from '@cis-memory/store'
 import { conflictId, conflictKind } from '../conflict/detect.ts'
 import { maySettle, type Policies, versionChosenBy } from '../conflict/policies.ts'
 import { mergeDocuments } from '../documents/merge.ts'
-import { equalBytes, fromHex, startsWith, toHex } from '../entry/bytes.ts'
+import { equalBytes, fromHex, NO_BYTES, startsWith, toHex } from '../entry/bytes.ts'
 import type { DeviceId } from '../entry/ed25519.ts'
-import type { Path } from '../entry/path.ts'
+import { type Path, ROOT } from '../entry/path.ts'
 import { type Alternative, encodeAlternative } from '../entry/payload.ts'
 import type {
   AbsentRead,
@@ -111,6 +111,15 @@ export class DomainView {
       const read = await this.readAt(pathOfKey(key))
       if (conflictOf(read) !== undefined) yield read
     }
+  }
+
+  /** When each conflict was noticed, open or ended, of those noticed since. No entry is read. */
+  async *noticed(since: number): AsyncIterableIterator<number> {
+    for await (const row of this.#rows.range(contestedRange(NO_BYTES))) {
+      const { detectedAt } = decodeContestedRow(row.value)
+      if (detectedAt >= since) yield detectedAt
+    }
+    for await (const { detectedAt } of this.ended(ROOT, since)) if (detectedAt >= since) yield detectedAt
   }
 
   /** The records of conflicts at or below a scope that have ended since, latest first. */

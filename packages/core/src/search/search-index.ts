@@ -1,7 +1,7 @@
 import type MiniSearch from 'minisearch'
 import { isWithin, type Path, ROOT, segmentsOf } from '../entry/path.ts'
 import type { Replica } from '../replica/replica.ts'
-import type { Domain, MemoryItem, Read } from '../versions.ts'
+import type { Domain, MemoryItem, Read, Version } from '../versions.ts'
 import { searchableText, tokenize } from './tokenize.ts'
 
 interface Indexed {
@@ -81,6 +81,12 @@ export class SearchIndex {
     }
     this.#replica.events.addEventListener('entry:committed', mark)
     this.#replica.events.addEventListener('entry:received', mark)
+    // A merge that was proposed or refused changes what is read without an entry.
+    const markPublic = (event: CustomEvent<{ path: string }>): void => {
+      this.#stale.add(toId('public', event.detail.path as Path))
+    }
+    this.#replica.events.addEventListener('conflict:found', markPublic)
+    this.#replica.events.addEventListener('conflict:settled', markPublic)
   }
 }
 
@@ -107,12 +113,18 @@ function isReadable(read: MemoryItem['read']): boolean {
 }
 
 function fieldsOf(read: Extract<Read, MemoryItem['read']>): Omit<Indexed, 'id'> {
-  const versions = read.state === 'value' ? [read.version] : read.conflict.versions
+  const versions = versionsOf(read)
   return {
     name: segmentsOf(read.path as Path).join(' '),
     labels: versions.flatMap((version) => [version.category ?? '', ...version.tags]).join(' '),
     text: versions.map((version) => searchableText(version.value)).join('\n')
   }
+}
+
+/** All that whoever finds it is given. */
+function versionsOf(read: MemoryItem['read']): readonly Version[] {
+  if (read.state === 'conflict') return read.conflict.versions
+  return read.settledBy?.mode === 'keep_all' ? read.settledBy.conflict.versions : [read.version]
 }
 
 function toId(domain: Domain, path: Path): string {

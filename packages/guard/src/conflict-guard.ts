@@ -177,7 +177,7 @@ export class ConflictGuard implements AsyncDisposable {
       await using snapshot = view.snapshot()
       const notifications = await notificationsIn(snapshot, signal)
       if (notifications.length > 0) throw new ConflictPendingError(scope, notifications)
-      const selected = await select(snapshot, view, request)
+      const selected = await select(snapshot, view, request, lifetime.startedAt)
       const pending = await snapshot.pendingCount()
       lifetime.assertStartable()
       attempt.of = await audit.record({ kind: 'delivery', agent, scope, memories: selected.given })

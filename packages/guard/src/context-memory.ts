@@ -3,17 +3,15 @@ import type {
   Domain,
   JsonValue,
   MemoryValue,
+  PolicyDecision,
   SourceVersion,
   ValueRead,
   Version
 } from '@cis-memory/core'
-import { authorshipOf } from './notifications.ts'
+import { authorshipOf, type ContestedVersion, contestedVersion } from './notifications.ts'
 
-/** A memory as an agent is given it. Nothing an agent does to it changes what the context holds. */
-export interface ContextMemory {
-  /** The absolute path. */
-  readonly path: string
-  readonly domain: Domain
+/** What one version says, and where it comes from. Nothing an agent does to it changes what the context holds. */
+export interface ContextVersion {
   readonly kind: 'value' | 'document'
   /** JSON is frozen; bytes are a new copy each time. A document is its Yjs state as bytes. */
   readonly value: MemoryValue
@@ -23,29 +21,90 @@ export interface ContextMemory {
   readonly expiresAt: number | undefined
   /** Who wrote it, on which device, when, as which version. */
   readonly origin: Authorship
-  /** For curated memory: the public versions it was made from. */
-  readonly sources: readonly SourceVersion[]
 }
 
-/** A frozen copy of what a snapshot read. */
-export function contextMemory(domain: Domain, read: ValueRead): ContextMemory {
-  const { version } = read
-  const value = frozenCopy(read.value)
+/** A memory as an agent is given it. */
+export interface ContextMemory extends ContextVersion {
+  /** The absolute path. */
+  readonly path: string
+  readonly domain: Domain
+  /** For curated memory: the public versions it was made from. */
+  readonly sources: readonly SourceVersion[]
+  /** How a policy of the owner came to this where versions differ; `undefined` where none does. */
+  readonly decision: ContextDecision | undefined
+}
+
+/**
+ * What a policy made of versions that contradict each other. An agent can tell from it that what it is given was
+ * chosen by a rule and not by a person.
+ */
+export interface ContextDecision {
+  readonly mode: PolicyDecision['mode']
+  readonly conflictId: string
+  /** `keep_all`: every version that can be read, earliest first, the one that stands for all among them. */
+  readonly kept: readonly ContextVersion[]
+  /** Who wrote the versions that are not given, or that were merged; never what they say. */
+  readonly putAside: readonly ContestedVersion[]
+  /** `ai_merge`: what made the merge that is given. */
+  readonly model: string | undefined
+}
+
+/**
+ * A frozen copy of what a snapshot read.
+ *
+ * @param now decides which of several versions have expired
+ */
+export function contextMemory(domain: Domain, read: ValueRead, now: number): ContextMemory {
+  const { path, version, settledBy } = read
+  const sources = Object.freeze(
+    version.sources.map(({ path, entryId }): SourceVersion => Object.freeze({ path, entryId }))
+  )
+  const decision = settledBy === undefined ? undefined : contextDecision(settledBy, version, now)
+  return frozenVersion(version, read.value, { path, domain, sources, decision })
+}
+
+function contextDecision(
+  { mode, conflict, proposal }: PolicyDecision,
+  chosen: Version,
+  now: number
+): ContextDecision {
+  const isGiven = (version: Version): boolean => {
+    if (mode === 'keep_all') return isReadable(version, now)
+    // A merge goes by the name of the latest version in it, and is none of them.
+    return mode === 'auto_lww' && version.entryId === chosen.entryId && version.index === chosen.index
+  }
+  const kept = mode === 'keep_all' ? conflict.versions.filter(isGiven) : []
   return Object.freeze({
-    path: read.path,
-    domain,
+    mode,
+    conflictId: conflict.id,
+    kept: Object.freeze(kept.map((version) => frozenVersion(version, version.value ?? null, {}))),
+    putAside: Object.freeze(conflict.versions.filter((version) => !isGiven(version)).map(contestedVersion)),
+    model: proposal?.model
+  })
+}
+
+function isReadable({ kind, expiresAt }: Version, now: number): boolean {
+  return (kind === 'value' || kind === 'document') && !(expiresAt !== undefined && expiresAt <= now)
+}
+
+function frozenVersion<More extends object>(
+  version: Version,
+  given: MemoryValue,
+  more: More
+): ContextVersion & More {
+  const value = frozenCopy(given)
+  const { contentType, category, expiresAt } = version
+  return Object.freeze({
+    ...more,
     kind: deliverableKind(version),
     get value(): MemoryValue {
       return value instanceof Uint8Array ? copyBytes(value) : value
     },
-    contentType: version.contentType,
-    category: version.category,
+    contentType,
+    category,
     tags: Object.freeze([...version.tags]),
-    expiresAt: version.expiresAt,
-    origin: authorshipOf(version),
-    sources: Object.freeze(
-      version.sources.map(({ path, entryId }): SourceVersion => Object.freeze({ path, entryId }))
-    )
+    expiresAt,
+    origin: authorshipOf(version)
   })
 }
 

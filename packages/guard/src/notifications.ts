@@ -54,6 +54,7 @@ export function authorshipOf(version: Version): Authorship {
   return Object.freeze({ entryId, actor, device, deviceName, isLocal, agent, writtenAt, parents })
 }
 
-function contestedVersion(version: Version): ContestedVersion {
+/** The same with what it is in its conflict. */
+export function contestedVersion(version: Version): ContestedVersion {
   return Object.freeze({ ...authorshipOf(version), kind: version.kind, index: version.index })
 }

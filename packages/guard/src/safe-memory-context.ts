@@ -1,11 +1,12 @@
-import type {
-  AbortOptions,
-  AuditMemory,
-  Domain,
-  EntryId,
-  Memory,
-  MemoryValue,
-  Written
+import {
+  type AbortOptions,
+  type AuditMemory,
+  ContestedError,
+  type Domain,
+  type EntryId,
+  type Memory,
+  type MemoryValue,
+  type Written
 } from '@cis-memory/core'
 import type { ContextLifetime } from './context-lifetime.ts'
 import type { ContextMemory } from './context-memory.ts'
@@ -229,6 +230,9 @@ export class SafeMemoryContext implements Iterable<ContextMemory>, AsyncDisposab
       memory = { domain, path: at, entryIds: base }
       of = await audit.record({ kind: 'write', agent, scope, memories: [memory] })
       lifetime.assertUsable()
+      // What a policy had settled when the agent was shown it may be contested by now, with the same versions.
+      const now = await view[domain].get(at)
+      if (now.state === 'conflict') throw new ContestedError(at, now.conflict.id)
       written = await write(view[domain], { base, agent })
       if (written !== undefined) this.#bases.set(place, [written.entryId])
     } catch (error) {

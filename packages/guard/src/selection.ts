@@ -1,12 +1,4 @@
-import type {
-  AuditMemory,
-  Domain,
-  EntryId,
-  Memory,
-  MemorySnapshot,
-  MemoryValue,
-  Read
-} from '@cis-memory/core'
+import type { AuditMemory, Domain, EntryId, Memory, MemorySnapshot, Read, ValueRead } from '@cis-memory/core'
 import { type ContextMemory, contextMemory } from './context-memory.ts'
 import { ConflictPendingError } from './errors.ts'
 import { MAX_CONTEXT_BYTES } from './limits.ts'
@@ -34,11 +26,14 @@ export function placeOf(domain: Domain, path: string): string {
  *
  * Only the names of a search come from the present; their values are read from the snapshot, and what it does not
  * have is left out.
+ *
+ * @param now when the check began: what has expired by then is not given
  */
 export async function select(
   snapshot: MemorySnapshot,
   view: Memory,
-  request: CheckedRequest
+  request: CheckedRequest,
+  now: number
 ): Promise<Selected> {
   const { selection, domains, signal } = request
   const memories = new Map<string, ContextMemory>()
@@ -55,11 +50,12 @@ export async function select(
     }
     const place = placeOf(domain, read.path)
     if (read.state === 'absent' || memories.has(place)) return true
-    bytes += sizeOf(read.value)
+    const memory = contextMemory(domain, read, now)
+    bytes += sizeOf(memory)
     if (memories.size === selection.limit || bytes > MAX_CONTEXT_BYTES) return false
-    memories.set(place, contextMemory(domain, read))
+    memories.set(place, memory)
     bases.set(place, Object.freeze([...read.base]))
-    given.push({ domain, path: read.path, entryIds: read.base })
+    given.push({ domain, path: read.path, entryIds: versionsGiven(memory, read) })
     return true
   }
 
@@ -86,9 +82,20 @@ export async function select(
   return { memories, bases, given, isComplete }
 }
 
-/** About how much room a value takes: exact for bytes, the length of its JSON for the rest. */
-function sizeOf(value: MemoryValue): number {
-  return value instanceof Uint8Array ? value.length : JSON.stringify(value).length
+/** The versions whose words an agent is given. A value that nobody contradicts stands for all that equal it. */
+function versionsGiven({ decision, origin }: ContextMemory, { base }: ValueRead): readonly EntryId[] {
+  // A merge has something of each.
+  if (decision === undefined || decision.mode === 'ai_merge') return base
+  if (decision.mode === 'auto_lww') return [origin.entryId]
+  return [...new Set(decision.kept.map((version) => version.origin.entryId))]
+}
+
+/** About how much room values take: exact for bytes, the length of its JSON for the rest. */
+function sizeOf({ value, decision }: ContextMemory): number {
+  return [value, ...(decision?.kept.map((version) => version.value) ?? [])].reduce<number>(
+    (sum, each) => sum + (each instanceof Uint8Array ? each.length : JSON.stringify(each).length),
+    0
+  )
 }
 
 /** Where a search finds something. */

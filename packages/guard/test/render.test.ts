@@ -15,6 +15,7 @@ function memory(value: ContextMemory['value'], labels: Partial<ContextMemory> = 
     tags: [],
     expiresAt: undefined,
     sources: [],
+    decision: undefined,
     origin: {
       entryId: 'e'.repeat(32) as EntryId,
       actor: 'a'.repeat(32) as ContextMemory['origin']['actor'],

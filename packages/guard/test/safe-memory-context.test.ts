@@ -95,7 +95,7 @@ describe('what a context gives', () => {
     const read = await world.memory.public.get('bytes')
     if (read.state !== 'value') throw new Error('expected a value')
     const buffer = Buffer.from([1, 2, 3])
-    const memory = contextMemory('public', { ...read, value: buffer })
+    const memory = contextMemory('public', { ...read, value: buffer }, 0)
     buffer.fill(9)
     const copy = memory.value as Uint8Array
     copy.fill(9)

@@ -1,4 +1,4 @@
-import type { Memory, MemoryValue } from '@cis-memory/core'
+import type { ConflictSettings, Memory, MemoryValue } from '@cis-memory/core'
 import { MemoryStore } from '@cis-memory/store'
 import { type Device, devices, openDevice, pull } from '../../core/test/support/world.ts'
 
@@ -18,9 +18,13 @@ export interface World {
 /** What the versions of a contested path say. None of it may reach an agent. */
 export const CONTESTED_TEXT = /CANARY/
 
-/** Two devices of one space. `contest` resolves after this device has been told of the conflict. */
-export async function openWorld(): Promise<World> {
-  const [here, peer] = (await devices(2, '/acme')) as [Device, Device]
+/**
+ * Two devices of one space. `contest` resolves after this device has been told of the conflict.
+ *
+ * @param settings what this device makes of conflicts
+ */
+export async function openWorld(settings: ConflictSettings = {}): Promise<World> {
+  const [here, peer] = (await devices(2, '/acme', [settings])) as [Device, Device]
   const { memory } = here
   return {
     here,

@@ -72,6 +72,12 @@ export function withDevice(address: string, device: DeviceId): string {
   return address.includes('/p2p/') ? address : `${address}/p2p/${peerOfDevice(device)}`
 }
 
+/** An address with its peer at the end, where libp2p may have left it out. */
+export function withPeer(address: Multiaddr, peer: PeerId): Multiaddr {
+  const last = address.getComponents().at(-1)
+  return last?.name === 'p2p' ? address : address.encapsulate(`/p2p/${peer.toString()}`)
+}
+
 function badAddress(address: string, options?: ErrorOptions): TransportError {
   return new TransportError(
     'TRANSPORT_BAD_ADDRESS',

@@ -95,6 +95,8 @@ export const GOSSIP_CHECK_MS = 2_000
 /** What a rejected message costs its sender, and how fast that is forgiven. */
 export const GOSSIP_REJECT_PENALTY = 20
 export const GOSSIP_PENALTY_HALF_LIFE_MS: number = 5 * 60_000
+/** Peers whose rejections are remembered. */
+export const MAX_STANDINGS = 1_024
 
 /** Stopping: this long for a polite goodbye, then this long for libp2p to end. Together below two seconds. */
 export const STOP_GOODBYE_MS = 300

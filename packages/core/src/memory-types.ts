@@ -283,7 +283,7 @@ export interface Memory extends AsyncDisposable {
     options?: { signal?: AbortSignal }
   ): void
   removeEventListener<K extends keyof MemoryEvents>(type: K, listener: (event: MemoryEvents[K]) => void): void
-  /** Closes the store when this handle opened it; narrower handles only let go. */
+  /** Closes the store when this handle opened it; narrower handles only let go of their documents and listeners. */
   close(): Promise<void>
 }
 

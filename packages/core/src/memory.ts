@@ -69,6 +69,7 @@ class ScopedMemory implements Memory {
   readonly #search: SearchIndex
   readonly #onClose: OnClose | undefined
   readonly #listeners = new Map<keyof MemoryEvents, Map<unknown, (event: never) => void>>()
+  readonly #closed = new AbortController()
   #closing: Promise<void> | undefined
 
   constructor(
@@ -187,7 +188,8 @@ class ScopedMemory implements Memory {
     options: { signal?: AbortSignal } = {}
   ): void {
     const ofType = this.#listeners.get(type) ?? new Map<unknown, (event: never) => void>()
-    if (options.signal?.aborted === true || ofType.has(listener)) return
+    const { signal } = options
+    if (signal?.aborted === true || this.#closed.signal.aborted || ofType.has(listener)) return
     const inScope = (event: MemoryEvents[K]): void => {
       const detail: object = event.detail
       if ('path' in detail && !this.#isInScope(detail.path as Path)) return
@@ -195,7 +197,8 @@ class ScopedMemory implements Memory {
     }
     this.#listeners.set(type, ofType.set(listener, inScope))
     this.#replica.events.addEventListener(type, inScope)
-    options.signal?.addEventListener('abort', () => this.removeEventListener(type, listener), { once: true })
+    const stop = (): void => this.removeEventListener(type, listener)
+    signal?.addEventListener('abort', stop, { once: true, signal: this.#closed.signal })
   }
 
   removeEventListener<K extends keyof MemoryEvents>(
@@ -221,7 +224,16 @@ class ScopedMemory implements Memory {
     try {
       await this.public.closeDocuments()
     } finally {
+      this.#stopListening()
       await this.#onClose?.()
+    }
+  }
+
+  /** A handle that was closed hears nothing more, and neither the replica nor a caller's signal holds it. */
+  #stopListening(): void {
+    this.#closed.abort()
+    for (const [type, listeners] of this.#listeners) {
+      for (const listener of [...listeners.keys()]) this.removeEventListener(type, listener as () => void)
     }
   }
 

@@ -62,3 +62,5 @@ export const NOTIFY_TIMEOUT_MS: number = 10_000
 export const NOTIFY_CLOSE_MS: number = 2_000
 /** Events that wait while the command runs; of more than these it is told how many there were. */
 export const MAX_NOTIFY_EVENTS: number = 256
+/** Memories of a domain that a status counts, each of which it has to open: a person reads more as "many". */
+export const MAX_COUNTED_MEMORIES: number = 1_000

@@ -261,7 +261,7 @@ describe('peers and status', () => {
     addresses: ['/ip4/0.0.0.0/tcp/41234'],
     connectedPeers: [],
     scope: '/acme/web',
-    memories: { public: 12, private: 3 },
+    memories: { public: 12, private: 3, limit: 1000 },
     openConflicts: 1,
     pending: 2,
     peers: { known: 1, connected: 0 }
@@ -289,6 +289,12 @@ describe('peers and status', () => {
     expect((await cis(['status', '--json'], { calls })).records()).toMatchObject([
       { pid: 42, openConflicts: 1 }
     ])
+  })
+
+  it('does not take where counting stopped for a count', async () => {
+    const memories = { public: 1000, private: 3, limit: 1000 }
+    const { stdout } = await cis(['status'], { calls: { status: () => ({ ...status, memories }) } })
+    expect(stdout).toContain('1000 or more public, 3 private')
   })
 
   it('needs no scope', async () => {

@@ -239,8 +239,8 @@ export interface RemovePeerArguments {
 export interface StatusResult extends NodeInfo {
   /** The session's scope. */
   readonly scope: string
-  /** Memories in scope. */
-  readonly memories: { readonly public: number; readonly private: number }
+  /** Memories in scope, each domain counted up to `limit`: that many are that many or more. */
+  readonly memories: { readonly public: number; readonly private: number; readonly limit: number }
   readonly openConflicts: number
   /** Entries that arrived and cannot be judged yet. */
   readonly pending: number

@@ -3,7 +3,7 @@ import type { Node, NodeSyncOptions } from '@cis-memory/transport'
 import { CisError } from '../errors.ts'
 import { given } from '../given.ts'
 import type { PeerBook } from '../holder/peer-book.ts'
-import { CONNECT_WAIT_MS, MAX_PARALLEL_SYNCS } from '../limits.ts'
+import { CONNECT_WAIT_MS, MAX_COUNTED_MEMORIES, MAX_PARALLEL_SYNCS } from '../limits.ts'
 import { countConflicts } from './conflict-operations.ts'
 import type { NodeInfo, PeerName, SyncArguments, SyncEvent } from './contract.ts'
 import { EventQueue } from './event-queue.ts'
@@ -71,10 +71,12 @@ export function nodeCalls(host: NodeHost, session: SessionMemory): Calls {
     status: async (_, signal) => {
       const { memory } = session
       await using snapshot = memory.snapshot()
-      const counts = { public: 0, private: 0 }
+      const counts = { public: 0, private: 0, limit: MAX_COUNTED_MEMORIES }
       for (const domain of ['public', 'private'] as const) {
         if (session.domain !== undefined && session.domain !== domain) continue
-        for await (const item of snapshot.list(domain, { signal })) counts[item.domain]++
+        for await (const item of snapshot.list(domain, { signal })) {
+          if (++counts[item.domain] === MAX_COUNTED_MEMORIES) break
+        }
       }
       const info = nodeInfo(host)
       return {

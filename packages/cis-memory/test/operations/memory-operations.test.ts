@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { type CisSession, initHome, keyFile, type Memory, openMemory, openSession } from '../../src/index.ts'
+import { MAX_COUNTED_MEMORIES } from '../../src/limits.ts'
 import { memoryCalls } from '../../src/operations/memory-operations.ts'
 import { collect } from '../devices.ts'
 import { temporaryDirectory } from '../temporary.ts'
@@ -150,6 +151,16 @@ describe('operations on memory', () => {
       pending: 0,
       isListening: false,
       peers: { known: 0, connected: 0 }
+    })
+  })
+
+  it('status opens no more memories than it counts', async () => {
+    const values = Array.from({ length: MAX_COUNTED_MEMORIES + 1 }, (_, i) => i)
+    await Promise.all(values.map((value) => session.call('memory.set', { path: `n/${value}`, value })))
+    expect((await session.call('status', {})).memories).toEqual({
+      public: MAX_COUNTED_MEMORIES,
+      private: 0,
+      limit: MAX_COUNTED_MEMORIES
     })
   })
 

@@ -1,4 +1,4 @@
-import type { StatusResult } from 'cis-memory/session'
+import type { Domain, StatusResult } from 'cis-memory/session'
 import type { Command } from 'commander'
 import { action, type Registration } from '../action.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
@@ -35,13 +35,15 @@ async function showStatus(cli: Invocation): Promise<ExitCode> {
 function facts(cli: Invocation, status: StatusResult): (readonly [label: string, text: string])[] {
   const { dataColors } = cli.output
   const { device, space, memories, peers, openConflicts, pending } = status
+  const counted = (domain: Domain): string =>
+    memories[domain] === memories.limit ? `${memories.limit} or more` : String(memories[domain])
   const conflicts = count(openConflicts, 'conflict is', 'conflicts are')
   return [
     ['device', `${name(device.name)} (${shortId(device.device)})`],
     ['space', `${name(space.name)} (${shortId(space.id)})`],
     ['home', printableLine(cli.home)],
     ['scope', printableLine(status.scope)],
-    ['memories', `${memories.public} public, ${memories.private} private`],
+    ['memories', `${counted('public')} public, ${counted('private')} private`],
     [
       'conflicts',
       openConflicts === 0

@@ -58,8 +58,23 @@ export function findCanaries(haystack: Uint8Array, canaries: readonly Canary[]):
   return [...new Set(found)]
 }
 
-/** The same for every file of a folder, and for the names of the files. */
+/**
+ * The same for every file of a folder, and for the names of the files. A running device replaces files: when one is
+ * gone before it was read, what it held stands elsewhere, and all are looked at anew.
+ */
 export async function findInFiles(folder: string, canaries: readonly Canary[]): Promise<string[]> {
+  for (let left = MAX_SEARCHES; ; left--) {
+    try {
+      return await findInFilesOnce(folder, canaries)
+    } catch (error) {
+      if (left === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+  }
+}
+
+const MAX_SEARCHES = 20
+
+async function findInFilesOnce(folder: string, canaries: readonly Canary[]): Promise<string[]> {
   const found: string[] = []
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)

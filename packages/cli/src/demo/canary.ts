@@ -28,9 +28,24 @@ export interface Search {
   readonly hits: readonly string[]
 }
 
-/** Looks for texts in the bytes of every file of a folder, in UTF-8 and in UTF-16. */
+/**
+ * Looks for texts in the bytes of every file of a folder, in UTF-8 and in UTF-16. A running device replaces files: when
+ * one is gone before it was read, what it held stands elsewhere, and all are looked at anew.
+ */
 export async function searchFiles(folder: string, texts: readonly string[]): Promise<Search> {
   const needles = texts.flatMap((text) => [Buffer.from(text, 'utf8'), Buffer.from(text, 'utf16le')])
+  for (let left = MAX_SEARCHES; ; left--) {
+    try {
+      return await searchOnce(folder, needles)
+    } catch (error) {
+      if (left === 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+  }
+}
+
+const MAX_SEARCHES = 20
+
+async function searchOnce(folder: string, needles: readonly Buffer[]): Promise<Search> {
   const hits: string[] = []
   let files = 0
   let size = 0

@@ -27,6 +27,18 @@ describe('the canary', () => {
     expect(hits).toEqual([])
   })
 
+  it('is looked for in what is there, while files come and go', async () => {
+    const busy = join(folder, 'busy')
+    await mkdir(busy)
+    const names = Array.from({ length: 200 }, (_, i) => join(busy, `${i}`))
+    for (const name of names) await writeFile(name, canary.value)
+    const searching = searchFiles(busy, [canary.value])
+    await Promise.all(names.slice(180).map((name) => rm(name)))
+    const { files, hits } = await searching
+    expect(hits.length).toBe(files)
+    await rm(busy, { recursive: true })
+  })
+
   it('is found in answers at any depth', () => {
     expect(isInAnswer(canary, [{ items: [{ key: `/a/${canary.path}` }] }])).toBe(true)
     expect(isInAnswer(canary, [{ items: [{ value: `x${canary.value}` }] }])).toBe(true)

@@ -108,7 +108,8 @@ export interface PublicMemory extends DomainMemory {
 /**
  * How a conflict is to be settled. `local` is the version this device wrote, or the one that was live here before
  * the other came. `both` keeps the latest and writes the others beside it as `<name>~<short id>`. `proposal` is the
- * merge that {@link Memory.proposeMerge} stored for this conflict.
+ * merge that {@link Memory.proposeMerge} stored for this conflict. Another value, as a proposal, keeps the latest category
+ * and all tags of the versions.
  */
 export type Choice =
   | { readonly keep: 'local' | 'remote' | 'both' | 'proposal' }

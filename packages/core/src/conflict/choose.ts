@@ -8,6 +8,7 @@ import type { Draft } from '../replica/group-writer.ts'
 import type { OpenedEntry } from '../replica/open-entry.ts'
 import type { DomainView } from '../replica/view.ts'
 import type { Version } from '../versions.ts'
+import { mergedAlternative } from './merged-alternative.ts'
 
 /** A version with the entry that is behind it. */
 interface Candidate {
@@ -43,8 +44,14 @@ export interface Decision {
  * @throws {CoreError} `CORE_AMBIGUOUS_CHOICE` when it does not name exactly one version that can be read
  */
 export function decide(view: DomainView, live: readonly OpenedEntry[], choice: CheckedChoice): Decision {
-  if ('write' in choice) return { keep: choice.write, beside: [] }
   const candidates = live.flatMap((entry) => view.versionsOf(entry).map((version) => ({ version, entry })))
+  if ('write' in choice) {
+    const { value, contentType } = choice.write
+    if (value === undefined) return { keep: choice.write, beside: [] }
+    // What is said about the versions goes for what is made of them.
+    const versions = candidates.map(({ version }) => version)
+    return { keep: mergedAlternative(versions, { value, contentType }), beside: [] }
+  }
   if (choice.keep === 'both') return decideBoth(candidates)
   const chosen = candidates.filter(chooser(choice, candidates))
   const [only, ...others] = chosen

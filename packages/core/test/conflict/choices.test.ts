@@ -49,6 +49,20 @@ describe('a choice', () => {
     expect(await a.memory.public.get('key')).toMatchObject({ value: { list: [1] } })
   })
 
+  it('of another value keeps what is said about the versions: the latest category and all tags', async () => {
+    const [a, b] = (await devices(2)) as [Device, Device]
+    await a.memory.public.put('key', 'a', { category: 'old', tags: ['x', 'z'] })
+    b.runtime.nowMs += 1000
+    await b.memory.public.put('key', 'b', { category: 'rules', tags: ['x', 'y'] })
+    await syncAll([a, b])
+    const { id } = await a.memory.getConflict('key')
+    await a.memory.resolveConflict(id, { value: 'c', contentType: 'text/markdown' })
+    expect(await a.memory.public.get('key')).toMatchObject({
+      value: 'c',
+      version: { contentType: 'text/markdown', category: 'rules', tags: ['x', 'y', 'z'] }
+    })
+  })
+
   it('settles a conflict once, however many make one at the same time', async () => {
     const [a, b, { id }] = await contested()
     const outcomes = await Promise.allSettled(

@@ -11,13 +11,21 @@ export interface OutputStream {
 
 export interface InputStream extends AsyncIterable<Uint8Array | string> {
   readonly isTTY?: boolean | undefined
+  /** A terminal's: give every key as it is pressed, without showing it. */
+  setRawMode?(isRaw: boolean): unknown
+  on(event: 'data', listener: (chunk: Uint8Array | string) => void): unknown
+  off(event: 'data', listener: (chunk: Uint8Array | string) => void): unknown
+  resume(): unknown
+  pause(): unknown
 }
 
 /** The environment variables that mean something here. Secrets are never among them. */
 export interface Environment {
   readonly CIS_HOME?: string | undefined
+  readonly EDITOR?: string | undefined
   readonly NO_COLOR?: string | undefined
   readonly TERM?: string | undefined
+  readonly VISUAL?: string | undefined
 }
 
 /** How this program is started: by a person, and by a program. */

@@ -25,7 +25,6 @@ const DEFAULT_COLUMNS = 80
 export class Output {
   readonly isJson: boolean
   readonly isTerminal: boolean
-  readonly columns: number
   /** Colours of data, and of talk; plain where the other end shows none. */
   readonly dataColors: Colors
   readonly talkColors: Colors
@@ -40,11 +39,15 @@ export class Output {
     this.#stderr = options.stderr
     this.isJson = options.isJson
     this.isTerminal = options.stdout.isTTY === true
-    this.columns = options.stdout.columns ?? DEFAULT_COLUMNS
     this.#isTalkative = !options.isJson && !options.isQuiet
     this.#showsProgress = this.#isTalkative && options.stderr.isTTY === true && options.env.TERM !== 'dumb'
     this.dataColors = pc.createColors(showsColor(options.stdout, options.env))
     this.talkColors = pc.createColors(showsColor(options.stderr, options.env))
+  }
+
+  /** Width of the terminal now: a person may change it while being asked. */
+  get columns(): number {
+    return this.#stdout.columns || DEFAULT_COLUMNS
   }
 
   /** One line, or several, of data. */

@@ -1,16 +1,12 @@
 import type { Conflict, ConflictKind, ShownConflict, Version } from 'cis-memory/session'
 import { type Invocation, quote } from '../invocation.ts'
-import { wordDiff } from './diff.ts'
+import { ancestorLines, type Comparison, compareVersions } from './comparison.ts'
 import { keyWithin } from './paths.ts'
-import { cellWidth } from './table.ts'
+import { clipRows, type Line } from './rows.ts'
+import { alone, columnCells, type Panel, sideBySide } from './side-by-side.ts'
 import { ago, count } from './time.ts'
-import { plainText, versionText } from './value.ts'
-import { provenance, shortId } from './version.ts'
+import { labels, provenance, shortId } from './version.ts'
 import { wrap } from './wrap.ts'
-
-/** A terminal at least this wide shows two versions next to each other. */
-const SIDE_BY_SIDE_COLUMNS = 100
-const BETWEEN_SIDES = ' │ '
 
 const WHAT_HAPPENED: Readonly<Record<ConflictKind, string>> = {
   edit: 'was changed in different ways, neither having seen the other',
@@ -21,27 +17,31 @@ const WHAT_HAPPENED: Readonly<Record<ConflictKind, string>> = {
   reopened: 'was settled, and the settlement was undone'
 }
 
-/** Prints a conflict: what happened, every version with who and when, and what differs word by word. */
-export async function showConflict(
-  cli: Invocation,
-  scope: string,
-  { conflict, ancestor }: ShownConflict
-): Promise<void> {
+/** Lines of one version on a terminal; a pipe gets all. */
+const MAX_TERMINAL_LINES = 200
+
+/** Prints a conflict: what happened, every version with who and when, what they come from, and what differs. */
+export async function showConflict(cli: Invocation, scope: string, shown: ShownConflict): Promise<void> {
+  const { conflict, ancestor } = localFirst(shown)
   const { output, host } = cli
   const colors = output.dataColors
   const { versions, kind, id, path, detectedAt } = conflict
   await output.line(`${colors.bold(keyWithin(scope, path))}  ${colors.dim(`conflict ${id}, ${kind}`)}`)
-  await output.line(`It ${WHAT_HAPPENED[kind]}.`)
-  await output.line(`${count(versions.length, 'version')}, found ${ago(detectedAt, host.now())}.`)
+  const found = `${count(versions.length, 'version')}, found ${ago(detectedAt, host.now())}.`
+  const cells = output.isTerminal ? output.columns : Number.POSITIVE_INFINITY
+  for (const line of wrap(`It ${WHAT_HAPPENED[kind]}. ${found}`, cells)) await output.line(line)
   await output.line('')
-  const fits = output.isTerminal && output.columns >= SIDE_BY_SIDE_COLUMNS
-  if (fits && versions.length === 2) {
-    await showSides(cli, versions)
-  } else {
-    for (const version of versions) await showVersion(cli, versionRef(version, versions), version)
+  const isFolded = output.isTerminal
+  const comparison = await compareVersions(versions, ancestor, { isFolded })
+  for (const line of panels(cli, versions, comparison)) await output.line(line)
+  if (ancestor !== undefined) {
+    const before = { title: `before  ${shortId(ancestor.entryId)}`, about: about(cli, ancestor) }
+    for (const line of panel(cli, before, await ancestorLines(ancestor, versions, { isFolded }))) {
+      await output.line(line)
+    }
+    await output.line('')
   }
-  if (ancestor !== undefined) await showVersion(cli, 'before', ancestor)
-  await showDifferences(cli, versions)
+  if (comparison.legend !== undefined) await output.line(colors.dim(comparison.legend))
 }
 
 /** Names the commands that settle it. */
@@ -49,12 +49,27 @@ export function suggestChoices(cli: Invocation, scope: string, conflict: Conflic
   const { id, path, versions } = conflict
   const resolve = `memory conflicts resolve ${id}`
   const at = `--at ${quote(keyWithin(scope, path))}`
-  const hasLocal = versions.filter((version) => version.isLocal).length === 1
-  const sides = hasLocal && versions.length === 2 ? ['local', 'remote'] : []
+  const sides = sideNames(versions).filter((name) => name !== undefined)
   const ids = versions.map((version) => versionRef(version, versions))
-  const choices = [...(sides.length > 0 ? sides : ids), 'both', 'delete', '--value TEXT']
+  const choices = [...(sides.length === versions.length ? sides : ids), 'both', 'delete', '--value TEXT']
   cli.output.talk(cli.output.talkColors.dim('Settle it with one of:'))
   for (const choice of choices) cli.output.talk(`  ${cli.command(`${resolve} ${choice} ${at}`)}`)
+}
+
+/** The conflict with what this device wrote first: on the left, and as number 1. */
+export function localFirst({ conflict, ancestor }: ShownConflict): ShownConflict {
+  const versions = [...conflict.versions].sort((a, b) => Number(b.isLocal) - Number(a.isLocal))
+  return { conflict: { ...conflict, versions }, ancestor }
+}
+
+/** `local` and `remote`, for the versions that these words are sure to name. */
+export function sideNames(versions: readonly Version[]): readonly ('local' | 'remote' | undefined)[] {
+  const hasLocal = versions.filter(({ isLocal }) => isLocal).length === 1
+  return versions.map(({ isLocal }) => {
+    if (!hasLocal) return undefined
+    if (isLocal) return 'local'
+    return versions.length === 2 ? 'remote' : undefined
+  })
 }
 
 /** What names a version among others: the first digits of its id, and which value when its entry has several. */
@@ -69,55 +84,40 @@ export function matchesRef(version: Version, ref: string): boolean {
   return version.entryId.startsWith(digits) && (index === undefined || Number(index) === version.index)
 }
 
-async function showVersion(cli: Invocation, title: string, version: Version): Promise<void> {
-  const { output, host } = cli
-  const colors = output.dataColors
-  await output.line(`${colors.cyan(title)}  ${colors.dim(provenance(version, host.now()))}`)
-  for (const line of versionText(version).split('\n')) await output.line(`  ${line}`)
-  await output.line('')
-}
-
-async function showSides(cli: Invocation, versions: readonly Version[]): Promise<void> {
-  const { output, host } = cli
-  const colors = output.dataColors
-  const width = Math.floor((output.columns - BETWEEN_SIDES.length) / 2)
-  const [leftLines = [], rightLines = []] = versions.map((version) => [
-    versionRef(version, versions),
-    ...wrap(provenance(version, host.now()), width),
-    '',
-    ...versionText(version)
-      .split('\n')
-      .flatMap((line) => wrap(line, width))
-  ])
-  for (let i = 0; i < Math.max(leftLines.length, rightLines.length); i++) {
-    const cell = leftLines[i] ?? ''
-    const padded = cell + ' '.repeat(Math.max(0, width - cellWidth(cell)))
-    const paint = i === 0 ? colors.cyan : String
-    await output.line(`${paint(padded)}${colors.dim(BETWEEN_SIDES)}${paint(rightLines[i] ?? '')}`.trimEnd())
-  }
-  await output.line('')
-}
-
-/** The versions after the first, each against the first. */
-async function showDifferences(cli: Invocation, versions: readonly Version[]): Promise<void> {
+function* panels(cli: Invocation, versions: readonly Version[], comparison: Comparison): Generator<string> {
   const { output } = cli
-  const [first, ...others] = versions
-  const before = comparable(first)
-  if (before === undefined) return
-  for (const other of others) {
-    const after = comparable(other)
-    if (after === undefined || first === undefined) continue
-    await output.line(
-      output.dataColors.dim(`from ${versionRef(first, versions)} to ${versionRef(other, versions)}`)
-    )
-    for (const line of (await wordDiff(before, after, output.dataColors)).split('\n')) {
-      await output.line(`  ${line}`)
-    }
-    await output.line('')
+  const sides = sideNames(versions)
+  const heads = versions.map((version, at): Panel => {
+    const side = sides[at] === undefined ? '' : ` ${sides[at]}`
+    return { title: `${at + 1}${side}  ${versionRef(version, versions)}`, about: about(cli, version) }
+  })
+  const { marking } = comparison
+  const cells = output.isTerminal ? columnCells(versions.length, output.columns) : undefined
+  if (cells !== undefined) {
+    const rows = clipRows(comparison.rows, MAX_TERMINAL_LINES)
+    yield* sideBySide(heads, rows, { cells, marking, colors: output.dataColors })
+    yield ''
+    return
+  }
+  for (const [at, head] of heads.entries()) {
+    const lines = comparison.rows.flatMap((row) => row[at] ?? [])
+    yield* panel(cli, head, lines, marking)
+    yield ''
   }
 }
 
-function comparable(version: Version | undefined): string | undefined {
-  const value = version?.kind === 'value' ? version.value : undefined
-  return value === undefined || value instanceof Uint8Array ? undefined : plainText(value)
+function* panel(
+  { output }: Invocation,
+  head: Panel,
+  lines: readonly Line[],
+  marking: Comparison['marking'] = 'sides'
+): Generator<string> {
+  const [shown = lines] = output.isTerminal ? clipRows([[lines]], MAX_TERMINAL_LINES).flat() : []
+  const cells = output.isTerminal ? output.columns : Number.POSITIVE_INFINITY
+  yield* alone(head, shown, { cells, marking, colors: output.dataColors })
+}
+
+function about({ host }: Invocation, version: Version): readonly string[] {
+  const said = labels(version)
+  return [provenance(version, host.now()), ...(said === undefined ? [] : [said])]
 }

@@ -8,6 +8,9 @@ export const SHORT_ID_LENGTH = 8
 /** Longest device or agent name shown: peers choose them. */
 const MAX_NAME_LENGTH = 40
 
+/** Longest list of labels shown. */
+const MAX_LABELS_LENGTH = 200
+
 export function shortId(id: string): string {
   return id.slice(0, SHORT_ID_LENGTH)
 }
@@ -31,4 +34,18 @@ export function provenance(version: Version, nowMs: number): string {
 /** The devices that wrote these versions, each once, in order. */
 export function deviceNames(versions: readonly Authorship[]): string {
   return [...new Set(versions.map((version) => name(version.deviceName)))].join(', ')
+}
+
+/** The content types that values have by themselves. */
+const PLAIN_TYPES: readonly (string | undefined)[] = [undefined, 'application/json', 'text/plain']
+
+/** What is said about a value beside what it is: `text/markdown, category rules, tags a, b`. */
+export function labels({ contentType, category, tags, expiresAt }: Version): string | undefined {
+  const said = [
+    PLAIN_TYPES.includes(contentType) ? undefined : contentType,
+    category === undefined ? undefined : `category ${category}`,
+    tags.length === 0 ? undefined : `tags ${tags.join(', ')}`,
+    expiresAt === undefined ? undefined : `expires ${localTime(expiresAt)}`
+  ].filter((each) => each !== undefined)
+  return said.length === 0 ? undefined : clip(printableLine(said.join(' · ')), MAX_LABELS_LENGTH)
 }

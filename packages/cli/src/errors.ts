@@ -1,5 +1,11 @@
 /** What the command itself can fail with, beside the codes of what it calls. */
-export type CliErrorCode = 'CLI_USAGE' | 'CLI_NOTHING_THERE' | 'CLI_UNREADABLE_FILE' | 'CLI_DEMO_FAILED'
+export type CliErrorCode =
+  | 'CLI_USAGE'
+  | 'CLI_NOTHING_THERE'
+  | 'CLI_UNREADABLE_FILE'
+  | 'CLI_EDIT_FAILED'
+  | 'CLI_CANNOT_MERGE'
+  | 'CLI_DEMO_FAILED'
 
 export interface CliErrorOptions extends ErrorOptions {
   /** Commands to try next, without the `cis` in front. */

@@ -29,6 +29,7 @@ const BY_ERROR: Readonly<Record<string, ExitCode>> = {
   CORE_VALUE_TOO_LARGE: EXIT.usage,
   TRANSPORT_BAD_ADDRESS: EXIT.usage,
 
+  CLI_CANNOT_MERGE: EXIT.contested,
   CORE_CONTESTED: EXIT.contested,
   GUARD_CONFLICT_PENDING: EXIT.contested,
 

@@ -23,6 +23,8 @@ export class Invocation {
   readonly isDryRun: boolean
   /** Whether a person can be asked: both ends are a terminal and `--no-input` was not given. */
   readonly canAsk: boolean
+  /** Whether `--no-input` was given. */
+  readonly isInputRefused: boolean
   /** Whether this run wrote the scope into a file, so that what comes next needs no `--scope`. */
   hasScopeFile = false
   readonly #options: GlobalOptions
@@ -39,11 +41,9 @@ export class Invocation {
       isJson: options.json === true,
       isQuiet: options.quiet === true
     })
+    this.isInputRefused = options.input === false
     this.canAsk =
-      options.input !== false &&
-      options.json !== true &&
-      host.stdin.isTTY === true &&
-      host.stdout.isTTY === true
+      !this.isInputRefused && options.json !== true && host.stdin.isTTY === true && host.stdout.isTTY === true
   }
 
   /** Where everything of this device lies. */

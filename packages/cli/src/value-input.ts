@@ -107,7 +107,8 @@ function tooLarge(what: string): CliError {
   )
 }
 
-function decodeText(content: Uint8Array): string {
+/** @throws {CliError} `CLI_USAGE` for what is not UTF-8 */
+export function decodeText(content: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content)
   } catch {

@@ -1,6 +1,6 @@
 import type { EntryId, ResolveArguments, ShownConflict } from 'cis-memory/session'
 import { describe, expect, it } from 'vitest'
-import { cis, conflict, failure, type Scene, version } from './harness.ts'
+import { cis, conflict, failure, type Run, type Scene, version } from './harness.ts'
 
 const ID = 'k7q2m4x9p3ab'
 
@@ -12,14 +12,12 @@ function settles(remaining = 0): NonNullable<Scene['calls']> {
   return {
     ...shows(),
     'conflicts.resolve': ({ id }: ResolveArguments) => ({
-      resolution: {
-        conflictId: id,
-        path: '/acme/web/deploy/day',
-        entryId: 'd'.repeat(32) as EntryId,
-        alsoWritten: []
-      },
-      remaining
-    })
+      conflictId: id,
+      path: '/acme/web/deploy/day',
+      entryId: 'd'.repeat(32) as EntryId,
+      alsoWritten: []
+    }),
+    'conflicts.count': () => remaining
   }
 }
 
@@ -72,8 +70,9 @@ describe('conflicts show', () => {
     const { exitCode, stdout, stderr } = await show({ calls: shows({ ancestor }) })
     expect(exitCode).toBe(0)
     expect(stdout).toContain('desktop (this device), 5 minutes ago')
-    expect(stdout).toContain('We deploy on [-Tuesday-]{+Friday+}')
-    expect(stdout).toMatch(/before .*laptop/)
+    expect(stdout).toContain('We deploy on [-Tuesday-]')
+    expect(stdout).toContain('We deploy on {+Friday+}')
+    expect(stdout).toMatch(/before .*\nlaptop, 5 minutes ago/)
     expect(stderr).toContain(`cis memory conflicts resolve ${ID} local --at deploy/day`)
     expect(stderr).toContain(`cis memory conflicts resolve ${ID} remote --at deploy/day`)
   })
@@ -81,7 +80,7 @@ describe('conflicts show', () => {
   it('puts two versions next to each other where there is room', async () => {
     const scene = { calls: shows(), isTerminal: true, env: { NO_COLOR: '1' } }
     const wide = await show({ ...scene, columns: 140 })
-    expect(wide.stdout).toMatch(/We deploy on Tuesday +│ We deploy on Friday/)
+    expect(wide.stdout).toMatch(/We deploy on \[-Tuesday-\] +│ We deploy on \{\+Friday\+\}/)
     const narrow = await show({ ...scene, columns: 80 })
     expect(narrow.stdout).not.toContain('│')
   })
@@ -120,18 +119,16 @@ describe('conflicts show', () => {
 describe('conflicts resolve', () => {
   const resolve = (argv: string[], scene: Scene = { calls: settles() }) =>
     cis(['memory', 'conflicts', 'resolve', ...argv], scene)
-  const choiceOf = async (argv: string[]) => {
-    const { asked } = await resolve([ID, ...argv])
-    const [, args] = asked.at(-1) ?? []
-    return (args as ResolveArguments).choice
-  }
+  const resolution = ({ asked }: Run) =>
+    asked.find(([name]) => name === 'conflicts.resolve')?.[1] as ResolveArguments | undefined
+  const choiceOf = async (argv: string[]) => resolution(await resolve([ID, ...argv]))?.choice
 
   it('hands over each choice', async () => {
     expect(await choiceOf(['local'])).toEqual({ keep: 'local' })
     expect(await choiceOf(['remote'])).toEqual({ keep: 'remote' })
     expect(await choiceOf(['both'])).toEqual({ keep: 'both' })
     expect(await choiceOf(['delete'])).toEqual({ delete: true })
-    expect(await choiceOf(['bbbb'])).toEqual({ keep: 'b'.repeat(32) })
+    expect(await choiceOf(['bbbb'])).toEqual({ keep: 'b'.repeat(32), index: 0 })
     expect(await choiceOf(['--value', 'Friday'])).toEqual({ value: 'Friday', contentType: 'text/plain' })
     expect(await choiceOf(['--value', '[1]', '--type', 'json'])).toEqual({ value: [1] })
   })
@@ -139,21 +136,24 @@ describe('conflicts resolve', () => {
   it('tells the values of one entry apart by their number', async () => {
     const versions = [version({ value: 'x' }), version({ value: 'y', index: 1 })]
     const calls = { ...settles(), ...shows({ conflict: conflict({ kind: 'reopened', versions }) }) }
-    const { asked } = await resolve([ID, 'aaaaaaaa.1'], { calls })
-    expect(asked.at(-1)).toMatchObject(['conflicts.resolve', { choice: { keep: 'a'.repeat(32), index: 1 } }])
+    for (const index of [0, 1]) {
+      const run = await resolve([ID, `aaaaaaaa.${index}`], { calls })
+      expect(resolution(run)?.choice).toEqual({ keep: 'a'.repeat(32), index })
+    }
     expect((await resolve([ID, 'aaaaaaaa'], { calls })).exitCode).toBe(2)
   })
 
   it('sends the id that was shown and where it was shown', async () => {
-    const { asked } = await resolve([ID, 'local', '--at', 'deploy/day'])
-    expect(asked.at(-1)).toMatchObject(['conflicts.resolve', { id: ID, path: 'deploy/day' }])
+    const run = await resolve([ID, 'local', '--at', 'deploy/day'])
+    expect(resolution(run)).toMatchObject({ id: ID, path: 'deploy/day' })
   })
 
   it('takes the key instead of the id', async () => {
     const { asked } = await resolve(['deploy/day', 'local'])
     expect(asked).toMatchObject([
       ['conflicts.show', { conflict: 'deploy/day' }],
-      ['conflicts.resolve', { id: ID, path: '/acme/web/deploy/day' }]
+      ['conflicts.resolve', { id: ID, path: '/acme/web/deploy/day' }],
+      ['conflicts.count', {}]
     ])
   })
 
@@ -179,11 +179,14 @@ describe('conflicts resolve', () => {
     expect(asked.map(([name]) => name)).toEqual(['conflicts.show'])
   })
 
-  it.each([[['mine']], [['local', '--value', 'x']], [['cccc']]])('refuses %j', async (argv) => {
-    const { exitCode, asked } = await resolve([ID, ...argv])
-    expect(exitCode).toBe(2)
-    expect(asked.filter(([name]) => name === 'conflicts.resolve')).toEqual([])
-  })
+  it.each([[['mine']], [['local', '--value', 'x']], [['--tool', 'meld', '--value', 'x']], [['cccc']]])(
+    'refuses %j',
+    async (argv) => {
+      const { exitCode, asked } = await resolve([ID, ...argv])
+      expect(exitCode).toBe(2)
+      expect(asked.filter(([name]) => name === 'conflicts.resolve')).toEqual([])
+    }
+  )
 
   it('ends with exit code 6 when the conflict is another by now', async () => {
     const calls: Scene['calls'] = {
@@ -192,14 +195,47 @@ describe('conflicts resolve', () => {
       },
       'conflicts.resolve': () => {
         throw failure('CORE_STALE_CONFLICT', { path: 'deploy/day', currentId: 'zzzzzzzzzzzz' })
-      }
+      },
+      'memory.get': () => ({ state: 'conflict', path: 'deploy/day', base: [], conflict: conflict() })
     }
     const { exitCode, stderr } = await resolve([ID, 'local', '--at', 'deploy/day'], { calls })
     expect(exitCode).toBe(6)
+    expect(stderr).toContain('deploy/day has changed since it was shown:')
+    expect(stderr).toContain('We deploy on Friday')
     expect(stderr).toContain('Next: cis memory conflicts show zzzzzzzzzzzz')
-    const unknown = await resolve([ID, 'local'], { calls })
-    expect(unknown.exitCode).toBe(1)
-    expect(unknown.stderr).toContain('Next: cis memory conflicts list')
+  })
+
+  it('says what became of a conflict that is settled by now, and that one never was', async () => {
+    const gone = () => {
+      throw failure('CORE_CONFLICT_NOT_FOUND')
+    }
+    const read = { path: '/acme/web/deploy/day', base: [], settledBy: undefined }
+    const settled: Scene['calls'] = {
+      'conflicts.show': gone,
+      'conflicts.resolve': () => {
+        throw failure('CORE_STALE_CONFLICT', { path: '/acme/web/deploy/day', currentId: undefined })
+      },
+      'memory.get': () => ({
+        ...read,
+        state: 'value',
+        value: 'Monday',
+        version: version({ value: 'Monday' })
+      })
+    }
+    const late = await resolve([ID, 'local'], { calls: settled })
+    expect(late.exitCode).toBe(6)
+    expect(late.stderr).toContain(
+      'deploy/day has been settled since. It is now:\n    Monday  laptop, 5 minutes ago'
+    )
+    const deleted: Scene['calls'] = { ...settled, 'memory.get': () => ({ ...read, state: 'absent' }) }
+    expect((await resolve([ID, 'local'], { calls: deleted })).stderr).toContain(
+      'settled since: it is deleted'
+    )
+    const never = await resolve([ID, 'local'], {
+      calls: { 'conflicts.show': gone, 'conflicts.resolve': gone }
+    })
+    expect(never.exitCode).toBe(1)
+    expect(never.stderr).toContain('Next: cis memory conflicts list')
   })
 })
 

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type {
   CallArguments,
   CallName,
@@ -11,7 +12,7 @@ import type {
   StreamName,
   Version
 } from 'cis-memory/session'
-import type { Host, OutputStream } from '../src/host.ts'
+import type { Host, InputStream, OutputStream } from '../src/host.ts'
 import { type ExitCode, type Library, run } from '../src/index.ts'
 
 /** The moment every test runs at. */
@@ -28,9 +29,13 @@ export interface Scene {
   /** What `.cis.toml` says. @default '/acme/web' */
   readonly projectScope?: string | undefined
   readonly stdin?: string
+  /** Pressed one after the other, each (or all of a list) once the command asks. They make it a terminal. */
+  readonly keys?: readonly (string | readonly string[])[]
   readonly isTerminal?: boolean
   readonly columns?: number
   readonly env?: Host['env']
+  /** @default '/project' */
+  readonly workingDirectory?: string
 }
 
 /** What a command line did. */
@@ -45,6 +50,10 @@ export interface Run {
   /** Operations that were asked for, with their arguments. */
   readonly asked: readonly (readonly [name: string, args: unknown])[]
   readonly closed: number
+  /** Keys of the scene that nobody waited for. */
+  readonly unpressed: readonly unknown[]
+  /** Whether the terminal was left as it was found. */
+  readonly isTerminalRestored: boolean
 }
 
 /** An error as any package below would throw it. */
@@ -53,7 +62,8 @@ export function failure(code: string, fields: Readonly<Record<string, unknown>> 
 }
 
 /** Runs a command line against operations that a test gives. */
-export async function cis(argv: readonly string[], scene: Scene = {}): Promise<Run> {
+export async function cis(argv: readonly string[], given: Scene = {}): Promise<Run> {
+  const scene = given.keys === undefined ? given : { ...given, isTerminal: true }
   const opened: SessionOptions[] = []
   const asked: [string, unknown][] = []
   let closed = 0
@@ -89,15 +99,17 @@ export async function cis(argv: readonly string[], scene: Scene = {}): Promise<R
     },
     ...scene.library
   } as Library
-  const stdout = new Capture(scene)
-  const stderr = new Capture(scene)
+  const keyboard = new Keyboard(scene)
+  const stdout = new Capture(scene, keyboard)
+  const stderr = new Capture(scene, keyboard)
   const exitCode = await run(argv, {
-    stdin: input(scene),
+    stdin:
+      scene.stdin === undefined ? keyboard : Object.assign(Readable.from([scene.stdin]), { isTTY: false }),
     stdout,
     stderr,
     env: scene.env ?? {},
     program: { typed: 'cis', executable: 'node', leadingArguments: [] },
-    workingDirectory: '/project',
+    workingDirectory: scene.workingDirectory ?? '/project',
     userDirectory: '/people/ana',
     signal: new AbortController().signal,
     now: () => NOW,
@@ -108,34 +120,85 @@ export async function cis(argv: readonly string[], scene: Scene = {}): Promise<R
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Record<string, unknown>)
-  return { exitCode, stdout: stdout.text, stderr: stderr.text, records, opened, asked, closed }
+  const { unpressed, isRestored: isTerminalRestored } = keyboard
+  const text = { stdout: stdout.text, stderr: stderr.text }
+  return { exitCode, ...text, records, opened, asked, closed, unpressed, isTerminalRestored }
 }
+
+/** Ends what waits for more keys than a scene has. */
+const CTRL_C = '\u0003'
+
+/** What is on the screen when a key is waited for. */
+const PROMPT = / help\n$|^Press .*\n$|Press y .*\n$/m
 
 class Capture implements OutputStream {
   readonly isTTY: boolean
   readonly columns: number | undefined
+  readonly #keyboard: Keyboard
   text = ''
 
-  constructor({ isTerminal = false, columns }: Scene) {
+  constructor({ isTerminal = false, columns }: Scene, keyboard: Keyboard) {
     this.isTTY = isTerminal
     this.columns = columns
+    this.#keyboard = keyboard
   }
 
   write(chunk: string | Uint8Array): boolean {
-    this.text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('latin1')
+    const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('latin1')
+    this.text += text
+    if (PROMPT.test(text)) setImmediate(() => this.#keyboard.press())
     return true
   }
 
   once(): void {}
 }
 
-function input({ stdin, isTerminal }: Scene): Host['stdin'] {
-  return {
-    isTTY: stdin === undefined && isTerminal === true,
-    async *[Symbol.asyncIterator]() {
-      if (stdin !== undefined) yield Buffer.from(stdin)
-    }
+/** The keys of a scene. */
+class Keyboard implements InputStream {
+  readonly isTTY: boolean
+  readonly unpressed: (string | readonly string[])[]
+  readonly #listeners = new Set<(chunk: string) => void>()
+  #isRaw = false
+  #isFlowing = false
+
+  constructor({ isTerminal = false, keys = [] }: Scene) {
+    this.isTTY = isTerminal
+    this.unpressed = [...keys]
   }
+
+  get isRestored(): boolean {
+    return !this.#isRaw && !this.#isFlowing && this.#listeners.size === 0
+  }
+
+  press(): void {
+    const [key = CTRL_C, ...others] = [this.unpressed.shift() ?? CTRL_C].flat()
+    for (const listener of this.#listeners) listener(key)
+    if (others.length === 0) return
+    this.unpressed.unshift(others)
+    setImmediate(() => this.press())
+  }
+
+  setRawMode(isRaw: boolean): void {
+    this.#isRaw = isRaw
+  }
+
+  on(_: 'data', listener: (chunk: string) => void): void {
+    this.#listeners.add(listener)
+  }
+
+  off(_: 'data', listener: (chunk: string) => void): void {
+    this.#listeners.delete(listener)
+  }
+
+  resume(): void {
+    this.#isFlowing = true
+  }
+
+  pause(): void {
+    this.#isFlowing = false
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<string> {}
 }
 
 /** A version by another device unless told otherwise. */

@@ -2,7 +2,7 @@ import type { AbortOptions, Memory } from '@cis-memory/core'
 import { given } from '../given.ts'
 import { type CallHandlers, publicOf, type SessionMemory, type StreamHandlers } from './handlers.ts'
 
-type Calls = Pick<CallHandlers, 'conflicts.show' | 'conflicts.resolve' | 'conflicts.undo'>
+type Calls = Pick<CallHandlers, 'conflicts.show' | 'conflicts.resolve' | 'conflicts.count' | 'conflicts.undo'>
 type Streams = Pick<StreamHandlers, 'conflicts.list'>
 
 export function conflictCalls(session: SessionMemory): Calls {
@@ -16,8 +16,12 @@ export function conflictCalls(session: SessionMemory): Calls {
 
     'conflicts.resolve': async ({ id, path, choice, agent }, signal) => {
       publicOf(session)
-      const resolution = await memory.resolveConflict(id, choice, { ...given({ agent, path }), signal })
-      return { resolution, remaining: await countConflicts(memory, { signal }) }
+      return memory.resolveConflict(id, choice, { ...given({ agent, path }), signal })
+    },
+
+    'conflicts.count': (_, signal) => {
+      publicOf(session)
+      return countConflicts(memory, { signal })
     },
 
     'conflicts.undo': ({ path, agent }, signal) => {

@@ -125,12 +125,6 @@ export interface ResolveArguments {
   readonly agent?: string | undefined
 }
 
-export interface ResolveResult {
-  readonly resolution: Resolution
-  /** Conflicts that are still open in the session's scope. */
-  readonly remaining: number
-}
-
 export interface UndoArguments {
   readonly path: string
   readonly agent?: string | undefined
@@ -294,7 +288,9 @@ export interface CallOperations {
   'memory.import': { arguments: ImportArguments; result: readonly ImportOutcome[] }
   /** `CORE_CONFLICT_NOT_FOUND` when there is none. */
   'conflicts.show': { arguments: ConflictArguments; result: ShownConflict }
-  'conflicts.resolve': { arguments: ResolveArguments; result: ResolveResult }
+  'conflicts.resolve': { arguments: ResolveArguments; result: Resolution }
+  /** Conflicts that are open in the session's scope. */
+  'conflicts.count': { arguments: NoArguments; result: number }
   /** Brings back what the last write at a path replaced. */
   'conflicts.undo': { arguments: UndoArguments; result: Written }
   /** Tells connected peers about one public memory. A broadcast says whom it reached, never that it was applied. */

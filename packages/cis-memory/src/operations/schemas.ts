@@ -51,6 +51,7 @@ export const callSchemas: Schemas<CallOperations> = {
   }),
   'conflicts.show': v.strictObject({ conflict: text }),
   'conflicts.resolve': v.strictObject({ id: text, path: label, choice, agent: label }),
+  'conflicts.count': none,
   'conflicts.undo': v.strictObject({ path: text, agent: label }),
   'memory.broadcast': v.strictObject({ path: text }),
   'memory.curate': v.strictObject({ path: text, as: label }),

@@ -19,6 +19,9 @@ const COLUMNS: readonly Column[] = [
   { title: 'versions', align: 'right' }
 ]
 
+/** Rows that are aligned together: any number is printed in bounded memory. */
+const ROWS_PER_TABLE = 500
+
 export function registerConflictsList(conflicts: Command, registration: Registration): void {
   conflicts
     .command('list')
@@ -29,7 +32,7 @@ export function registerConflictsList(conflicts: Command, registration: Registra
 async function listConflicts(cli: Invocation): Promise<ExitCode> {
   const { output, host } = cli
   const session = await cli.memory('public')
-  const rows: string[][] = []
+  let rows: string[][] = []
   let firstId: string | undefined
   let total = 0
   for await (const conflict of session.stream('conflicts.list', {}, { signal: host.signal })) {
@@ -48,6 +51,9 @@ async function listConflicts(cli: Invocation): Promise<ExitCode> {
       output.isTerminal ? ago(conflict.detectedAt, host.now()) : isoTime(conflict.detectedAt),
       String(conflict.versions.length)
     ])
+    if (rows.length < ROWS_PER_TABLE) continue
+    await printTable(output, COLUMNS, rows)
+    rows = []
   }
   if (rows.length > 0) await printTable(output, COLUMNS, rows)
   if (total === 0) {
@@ -55,6 +61,7 @@ async function listConflicts(cli: Invocation): Promise<ExitCode> {
     return EXIT.done
   }
   output.talk(`${count(total, 'open conflict')}: agents get nothing from this scope until all are settled.`)
-  cli.suggest(`memory conflicts show ${firstId}`)
+  if (cli.canAsk) cli.suggest('memory conflicts resolve', 'one after the other')
+  else cli.suggest(`memory conflicts show ${firstId}`)
   return EXIT.contested
 }

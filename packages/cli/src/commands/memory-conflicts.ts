@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Registration } from '../action.ts'
 import { registerConflictsList } from './conflicts-list.ts'
 import { registerConflictsResolve } from './conflicts-resolve.ts'
+import { registerConflictsResolveAll } from './conflicts-resolve-all.ts'
 import { registerConflictsShow } from './conflicts-show.ts'
 import { registerConflictsUndo } from './conflicts-undo.ts'
 
@@ -10,5 +11,6 @@ export function registerConflicts(memory: Command, registration: Registration): 
   registerConflictsList(conflicts, registration)
   registerConflictsShow(conflicts, registration)
   registerConflictsResolve(conflicts, registration)
+  registerConflictsResolveAll(conflicts, registration)
   registerConflictsUndo(conflicts, registration)
 }

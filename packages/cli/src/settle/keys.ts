@@ -1,0 +1,75 @@
+import type { InputStream } from '../host.ts'
+
+/** A character in lower case, or the name of a key that gives none. */
+export type Key = string
+
+const NAMED: Readonly<Record<string, Key>> = {
+  '\r': 'enter',
+  '\n': 'enter',
+  '\u0003': 'interrupt',
+  '\u0004': 'end',
+  '\u001b': 'escape'
+}
+
+/**
+ * Single keys of a terminal. A key counts only while somebody waits for it: one pressed twice, or before the screen it
+ * would answer was there, answers nothing. Several characters at once are a paste and count as none.
+ */
+export class Keys implements Disposable {
+  readonly #stdin: InputStream
+  readonly #signal: AbortSignal
+  #waiting: ((key: Key) => void) | undefined
+
+  constructor(stdin: InputStream, signal: AbortSignal) {
+    this.#stdin = stdin
+    this.#signal = signal
+    this.#acquire()
+  }
+
+  /** The next key that is pressed. @throws the signal's reason once it aborts */
+  async next(): Promise<Key> {
+    const signal = this.#signal
+    signal.throwIfAborted()
+    let abort: (() => void) | undefined
+    try {
+      return await new Promise<Key>((resolve, reject) => {
+        this.#waiting = resolve
+        abort = () => reject(signal.reason)
+        signal.addEventListener('abort', abort, { once: true })
+      })
+    } finally {
+      this.#waiting = undefined
+      if (abort !== undefined) signal.removeEventListener('abort', abort)
+    }
+  }
+
+  /** Runs something that needs the terminal for itself. */
+  async without<T>(work: () => Promise<T>): Promise<T> {
+    this[Symbol.dispose]()
+    try {
+      return await work()
+    } finally {
+      this.#acquire()
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#stdin.off('data', this.#read)
+    this.#stdin.setRawMode?.(false)
+    this.#stdin.pause()
+  }
+
+  #acquire(): void {
+    this.#stdin.setRawMode?.(true)
+    this.#stdin.on('data', this.#read)
+    this.#stdin.resume()
+  }
+
+  readonly #read = (chunk: Uint8Array | string): void => {
+    const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8')
+    const [character, ...others] = text
+    if (character === undefined || others.length > 0) return
+    // A Chinese or Japanese keyboard may give a full-width letter for the same key.
+    this.#waiting?.(NAMED[character] ?? character.normalize('NFKC').toLowerCase())
+  }
+}

@@ -151,7 +151,8 @@ const payloadOf = (...alternatives: Alternative[]): Payload => ({
   alternatives,
   agent: undefined,
   sources: [],
-  isOverwrite: false
+  isOverwrite: false,
+  dropped: new Map()
 })
 
 const PAYLOADS: readonly [name: string, payload: Payload][] = [
@@ -169,7 +170,17 @@ const PAYLOADS: readonly [name: string, payload: Payload][] = [
       sources: [{ path: parsePath('/acme/web/timeout'), entryId: toHex(run(0x10, 16)) as EntryId }]
     }
   ],
-  ['written over a value unseen', { ...payloadOf(value('mine')), isOverwrite: true }]
+  ['written over a value unseen', { ...payloadOf(value('mine')), isOverwrite: true }],
+  [
+    'a save of a document that was started anew',
+    {
+      ...payloadOf({ ...value(run(0, 5)), kind: 'document' }),
+      dropped: new Map([
+        [epoch.actor, 7],
+        [phoneEpoch.actor, 300]
+      ])
+    }
+  ]
 ]
 
 function payloadCases(): Case[] {
@@ -180,6 +191,7 @@ function payloadCases(): Case[] {
     agent: payload.agent ?? null,
     sources: payload.sources.map(({ path, entryId }) => ({ path, entryId })),
     isOverwrite: payload.isOverwrite,
+    dropped: [...payload.dropped].sort().map(([who, n]) => [who, n]),
     hex: toHex(encodePayload(payload))
   }))
 }
@@ -700,6 +712,8 @@ function invalidPayloadCases(): Case[] {
     made('an agent of 256 bytes', { 2: 'a'.repeat(256) }),
     made('an empty list of sources', { 3: [] }),
     made('an overwrite that is false', { 4: false }),
+    made('a dropped context that is empty', { 5: new Uint8Array(0) }),
+    made('a dropped context that ends early', { 5: run(0, 16) }),
     made('a source with a path in another normal form', { 3: [['/cafe\u0301', run(0, 16)]] }),
     alternative('a kind that does not exist', 0, 3),
     alternative('a kind as text', 0, 'value'),

@@ -106,19 +106,21 @@ describe('what is valid', () => {
       alternatives: [asAlternative(said)],
       agent: undefined,
       sources: [],
-      isOverwrite: false
+      isOverwrite: false,
+      dropped: new Map()
     })
     expect(toHex(encodeAlternative(decodePayload(bytes).alternatives[0]!))).toBe(hex)
   })
 
   it.each(read('valid/payloads.json'))(
     'a payload: $name',
-    ({ name: _, hex, alternatives, agent, ...said }) => {
+    ({ name: _, hex, alternatives, agent, dropped, ...said }) => {
       const payload = decodePayload(fromHex(hex!))
       expect(payload).toEqual({
         ...said,
         alternatives: (alternatives as unknown as Record<string, unknown>[]).map(asAlternative),
-        agent: agent ?? undefined
+        agent: agent ?? undefined,
+        dropped: new Map(dropped as unknown as [string, number][])
       })
       expect(toHex(encodePayload(payload))).toBe(hex)
     }

@@ -99,8 +99,11 @@ export interface PublicMemory extends DomainMemory {
   /**
    * Opens a Yjs document. Concurrent changes on other devices merge into it by themselves.
    *
+   * A deletion that arrives while it is open is in conflict with what is typed from then on.
+   *
    * @throws {CoreError} `CORE_NOT_A_DOCUMENT` when a plain value is there, `CORE_DOC_TOO_LARGE` on saving more
    * than a value may have.
+   * @throws {ContestedError} `CORE_CONTESTED` on saving where versions are in another conflict than with a deletion.
    */
   doc(path: string, options?: AbortOptions): Promise<MemoryDoc>
 }

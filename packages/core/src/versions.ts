@@ -58,10 +58,11 @@ export interface SourceVersion {
 
 /**
  * - `edit`: values differ; `delete`: one side deleted, another edited; `document`: a document against a plain
- *   value; `fork`: one actor wrote two things under one number; `unreadable`: a version cannot be opened;
- *   `reopened`: an undo brought several values back.
+ *   value; `incomplete`: a document was saved over another and lacks some of what that one holds; `fork`: one actor
+ *   wrote two things under one number; `unreadable`: a version cannot be opened; `reopened`: an undo brought several
+ *   values back.
  */
-export type ConflictKind = 'edit' | 'delete' | 'document' | 'fork' | 'unreadable' | 'reopened'
+export type ConflictKind = 'edit' | 'delete' | 'document' | 'incomplete' | 'fork' | 'unreadable' | 'reopened'
 
 /** A path whose live versions differ. A state, not an error: it lasts until somebody settles it. */
 export interface Conflict {

@@ -12,6 +12,7 @@ const WHAT_HAPPENED: Readonly<Record<ConflictKind, string>> = {
   edit: 'was changed in different ways, neither having seen the other',
   delete: 'was deleted by one and changed by another',
   document: 'is a document for one and a plain value for another',
+  incomplete: 'was saved over a document without all that was in it',
   fork: 'was written twice under one number: a device was copied, or is lying',
   unreadable: 'has a version that cannot be opened with the keys of this device',
   reopened: 'was settled, and the settlement was undone'

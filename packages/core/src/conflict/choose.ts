@@ -99,9 +99,9 @@ export function alternativeOf({ version, entry }: Candidate): Alternative {
   return alternative
 }
 
-/** The draft that says a value at a path. */
+/** The draft that says a value at a path. A document that is chosen is no save: it need not hold what it replaces. */
 export function draftOf(path: Path, keep: Alternative, agent: string | undefined): Draft {
-  const type = keep.kind === 'deleted' ? 'delete' : keep.kind === 'document' ? 'ydoc' : 'put'
+  const type = keep.kind === 'deleted' ? 'delete' : 'put'
   return { path, type, alternatives: [keep], agent, sources: [] }
 }
 

@@ -79,11 +79,16 @@ function badSetting(problem: string): CoreError {
   return new CoreError('CORE_BAD_OPTION', `${problem}; nothing was opened`)
 }
 
+const LEFT_TO_PEOPLE: ReadonlySet<ConflictKind> = new Set(['fork', 'incomplete', 'unreadable'])
+
 export type SettlingMode = PolicyDecision['mode']
 
-/** Whether a mode can settle a conflict at all. Evidence of a fork and what nobody can read are for people. */
+/**
+ * Whether a mode can settle a conflict at all. Evidence of a fork, a document that has lost something and what nobody
+ * can read are for people.
+ */
 export function maySettle(mode: ConflictMode, kind: ConflictKind): mode is SettlingMode {
-  return mode !== 'manual' && kind !== 'fork' && kind !== 'unreadable'
+  return mode !== 'manual' && !LEFT_TO_PEOPLE.has(kind)
 }
 
 /**

@@ -1,11 +1,14 @@
+import { EMPTY_VECTOR, join, type VersionVector } from '@cis-memory/clock'
 import { applyUpdate, Doc, encodeStateAsUpdate } from 'yjs'
+import { conflictId, conflictKind } from '../conflict/detect.ts'
 import type { Path } from '../entry/path.ts'
 import { type Alternative, DELETED } from '../entry/payload.ts'
-import { CoreError } from '../errors.ts'
+import { ContestedError, CoreError } from '../errors.ts'
 import { DOC_SAVE_DELAY_MS, DOC_SAVE_MAX_DELAY_MS, MAX_VALUE_BYTES } from '../limits.ts'
 import type { MemoryDoc } from '../memory-types.ts'
 import type { Draft } from '../replica/group-writer.ts'
 import type { OpenedEntry } from '../replica/open-entry.ts'
+import { droppedBelow } from '../replica/replaces.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Transaction } from '../replica/transaction.ts'
 
@@ -15,13 +18,19 @@ const FROM_STORE = Symbol('from store')
 
 /**
  * An open Yjs document. Each save holds the whole state and covers what it was merged from, so that siblings shrink
- * to one; `clientID` is fresh for each document and never stored.
+ * to one; `clientID` is fresh for each document and never stored. A deletion that comes while it is open is nothing it
+ * was merged from: a save leaves it beside, which is a conflict.
  */
 export class MemoryDocument implements MemoryDoc {
   readonly doc: Doc
   readonly #replica: Replica
   readonly #path: Path
   readonly #onClose: () => void
+  /** What it was made of, so that its next save may cover that and nothing else. */
+  #seen: VersionVector = EMPTY_VECTOR
+  #dropped: VersionVector = EMPTY_VECTOR
+  /** Whether it ever was in the store. Until then there was nothing that a deletion could have taken from it. */
+  #isStored = false
   #isDirty = false
   #dirtySince: number | undefined
   #cancelSave: (() => void) | undefined
@@ -89,17 +98,28 @@ export class MemoryDocument implements MemoryDoc {
   }
 
   #merge(live: readonly OpenedEntry[]): void {
-    for (const alternative of live.flatMap((entry) => entry.alternatives)) {
-      if (alternative.kind === 'deleted') continue
-      if (alternative.kind !== 'document') throw notADocument()
-      applyState(this.doc, alternative.value as Uint8Array)
+    for (const entry of live) {
+      for (const { kind, value } of entry.alternatives) {
+        if (kind === 'deleted') continue
+        if (kind !== 'document') throw notADocument()
+        applyState(this.doc, value as Uint8Array)
+        this.#isStored = true
+      }
+      if (!isDeletion(entry)) this.#see(entry)
     }
+  }
+
+  #see(entry: OpenedEntry): void {
+    const { dot, context } = entry.stored
+    this.#seen = join(this.#seen, context, new Map([[dot.actor, dot.n]]))
+    this.#dropped = join(this.#dropped, droppedBelow([entry]))
   }
 
   async #save(): Promise<void> {
     if (!this.#isDirty) return
     try {
       await this.#replica.write('public', (transaction) => this.#plan(transaction))
+      this.#isStored = true
     } catch (error) {
       this.#isDirty = true
       throw error
@@ -108,8 +128,11 @@ export class MemoryDocument implements MemoryDoc {
 
   /** What is live is merged in before it is replaced, so that a save never covers a change it does not hold. */
   async #plan(transaction: Transaction): Promise<readonly Draft[]> {
-    const live = await transaction.live(this.#replica.view('public').codec.tokens.of(this.#path))
+    const token = this.#replica.view('public').codec.tokens.of(this.#path)
+    const live = await transaction.live(token)
     this.#merge(live)
+    const kind = conflictKind(live)
+    if (kind !== undefined && kind !== 'delete') throw new ContestedError(this.#path, conflictId(token, live))
     const state = encodeStateAsUpdate(this.doc)
     if (state.length > MAX_VALUE_BYTES) {
       throw new CoreError(
@@ -117,13 +140,27 @@ export class MemoryDocument implements MemoryDoc {
         `this document has ${state.length} bytes, more than the ${MAX_VALUE_BYTES} a memory holds; what was saved before is kept. Split it`
       )
     }
-    const wasDeleted = live.some((entry) => entry.alternatives.some(({ kind }) => kind === 'deleted'))
-    if (wasDeleted && live.length > 1) throw notADocument()
     this.#isDirty = false
     this.#dirtySince = undefined
     const alternative: Alternative = { ...DELETED, kind: 'document', value: state, contentType: CONTENT_TYPE }
-    return [{ path: this.#path, type: 'ydoc', alternatives: [alternative], agent: undefined, sources: [] }]
+    const draft = { path: this.#path, agent: undefined, sources: [] }
+    const deletions = live.filter(isDeletion)
+    if (!this.#isStored) {
+      for (const deletion of deletions) this.#see(deletion)
+      return [{ ...draft, type: 'ydoc', alternatives: [alternative], dropped: this.#dropped }]
+    }
+    const isOwn = ({ stored }: OpenedEntry): boolean => stored.dot.actor === this.#replica.actor
+    const others = deletions.filter((entry) => !isOwn(entry)).map((entry) => entry.entryId)
+    const spares = others.length === 0 ? undefined : { ids: new Set(others), seen: this.#seen }
+    // A write replaces whatever its actor wrote before: what this device has deleted is said beside the document.
+    return deletions.some(isOwn)
+      ? [{ ...draft, type: 'put', alternatives: [DELETED, alternative], spares }]
+      : [{ ...draft, type: 'ydoc', alternatives: [alternative], dropped: this.#dropped, spares }]
   }
+}
+
+function isDeletion(entry: OpenedEntry): boolean {
+  return entry.alternatives.some(({ kind }) => kind === 'deleted')
 }
 
 /** Each version is a valid state by itself; two may still contradict each other when a member forged one. */

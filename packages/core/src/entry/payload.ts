@@ -7,11 +7,21 @@
  *   2 agent         text, absent when nobody said
  *   3 sources       array of [path, 16-byte entry id], absent unless curated
  *   4 overwrite     true: its writer replaced a value unseen, on purpose; absent otherwise
+ *   5 dropped       context of what the save of a document covers and need not hold; absent when empty
  *
  * Sealed form, before encryption: one byte (0 as is · 1 raw deflate, RFC 1951), the length of what follows in four
  * bytes, big end first, then that, then zeros up to a multiple of 32.
  */
+
 import { deflateRawSync, inflateRawSync, type ZlibOptions } from 'node:zlib'
+import {
+  ACTOR_ID_BYTES,
+  decodeContext,
+  EMPTY_VECTOR,
+  encodeContext,
+  MAX_CONTEXT_ACTORS,
+  type VersionVector
+} from '@cis-memory/clock'
 import { open, type SealingKey, seal } from '@cis-memory/store'
 import { CoreError } from '../errors.ts'
 import {
@@ -32,6 +42,7 @@ import { checkValue, type MemoryValue, plainValue } from './value.ts'
 const KINDS = ['value', 'deleted', 'document'] as const
 const ALTERNATIVE_FIELDS = 6
 const MAX_SOURCES = 64
+const MAX_DROPPED_BYTES = MAX_CONTEXT_ACTORS * (ACTOR_ID_BYTES + 8)
 
 const PREFIX_BYTES = 5
 const PADDING_BYTES = 32
@@ -59,6 +70,8 @@ export interface Payload {
   readonly sources: readonly SourceVersion[]
   /** Whether its writer replaced a value without having seen it, and meant to. */
   readonly isOverwrite: boolean
+  /** For the save of a document: what was dropped on purpose below it, so that it need not hold it. */
+  readonly dropped: VersionVector
 }
 
 /** The alternative that says a memory was deleted. */
@@ -101,6 +114,7 @@ export function encodePayload(payload: Payload): Uint8Array {
     )
   }
   if (payload.isOverwrite) fields.set(4, true)
+  if (payload.dropped.size > 0) fields.set(5, encodeContext(payload.dropped))
   const bytes = encodeCbor(fields)
   if (bytes.length > MAX_PAYLOAD_BYTES) {
     throw new CoreError(
@@ -128,7 +142,18 @@ export function decodePayload(bytes: Uint8Array): Payload {
     alternatives,
     agent: fields.has(2) ? fields.text(2, MAX_LABEL_BYTES) : undefined,
     sources: fields.has(3) ? decodeSources(fields.array(3, MAX_SOURCES)) : [],
-    isOverwrite: fields.has(4)
+    isOverwrite: fields.has(4),
+    dropped: fields.has(5) ? decodeDropped(fields.bytes(5, 1, MAX_DROPPED_BYTES)) : EMPTY_VECTOR
+  }
+}
+
+function decodeDropped(bytes: Uint8Array): VersionVector {
+  try {
+    return decodeContext(bytes)
+  } catch (cause) {
+    throw new CoreError('CORE_MALFORMED', 'a payload is malformed: it has dropped what is no context', {
+      cause
+    })
   }
 }
 

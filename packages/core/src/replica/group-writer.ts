@@ -1,4 +1,14 @@
-import { type ActorId, contextFor, latest, tick, timestampMs, ZERO_TIMESTAMP } from '@cis-memory/clock'
+import {
+  type ActorId,
+  contextFor,
+  EMPTY_VECTOR,
+  join,
+  latest,
+  tick,
+  timestampMs,
+  type VersionVector,
+  ZERO_TIMESTAMP
+} from '@cis-memory/clock'
 import { SEAL_RANDOM_BYTES } from '@cis-memory/store'
 import { sha256 } from '../entry/hash.ts'
 import { type EntryType, payloadContext, sealHeader, type UnsealedHeader } from '../entry/header.ts'
@@ -24,6 +34,10 @@ export interface Draft {
   readonly sources: readonly SourceVersion[]
   /** @default false */
   readonly isOverwrite?: boolean
+  /** For the save of a document. @default nothing */
+  readonly dropped?: VersionVector
+  /** Live versions that its writer has not seen, and what it has seen instead. @default it replaces all that is live */
+  readonly spares?: { readonly ids: ReadonlySet<EntryId>; readonly seen: VersionVector } | undefined
 }
 
 export interface WrittenEntry {
@@ -164,20 +178,26 @@ export class GroupWriter {
 
   async #buildEntry(draft: Draft, transaction: Transaction, n: number): Promise<OpenedEntry> {
     const { codec, actor, space } = this.#host
+    const isRetired = (who: ActorId): boolean => this.#host.isRetired(who)
     const path = codec.tokens.of(draft.path)
     const live = (await transaction.live(path)).map((entry) => entry.stored)
-    const replaced = replacedBy(actor, live)
+    const { spares } = draft
+    const replaced = replacedBy(
+      actor,
+      spares === undefined ? live : live.filter(({ id }) => !spares.ids.has(id))
+    )
     const header: UnsealedHeader = {
       space,
       path,
       dot: { actor, n },
       hlc: this.#stamp(live),
       type: draft.type,
-      context: limitContext(contextFor(actor, replaced), (who) => this.#host.isRetired(who)),
+      context: limitContext(contextOf(actor, replaced, spares?.seen), isRetired),
       parents: replaced.map((entry) => entry.id).sort(),
       keyId: codec.keyId
     }
-    const payload: Payload = { isOverwrite: false, ...draft }
+    const dropped = limitContext(draft.dropped ?? EMPTY_VECTOR, isRetired)
+    const payload: Payload = { isOverwrite: false, ...draft, dropped }
     const random = this.#runtime.random(SEAL_RANDOM_BYTES)
     const cipher = codec.seal(encodePayload(payload), payloadContext(header), random)
     const stored = storedEntry(sealHeader(header, sha256(cipher), cipher.length), cipher, undefined, 0n)
@@ -210,6 +230,16 @@ function replacedBy(actor: ActorId, live: readonly StoredEntry[]): readonly Stor
   const seenOf = ({ dot, context }: StoredEntry): number =>
     dot.actor === actor ? dot.n : (context.get(actor) ?? 0)
   return [...live].sort((a, b) => seenOf(b) - seenOf(a)).slice(0, MAX_PARENTS)
+}
+
+function contextOf(
+  actor: ActorId,
+  replaced: readonly StoredEntry[],
+  seen: VersionVector = EMPTY_VECTOR
+): VersionVector {
+  const context = contextFor(actor, replaced)
+  if (seen.size === 0) return context
+  return new Map([...join(context, seen)].filter(([who]) => who !== actor))
 }
 
 function written(entry: OpenedEntry, draft: Draft): WrittenEntry {

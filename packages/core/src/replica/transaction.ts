@@ -1,10 +1,12 @@
-import { compareByTime, covers } from '@cis-memory/clock'
+import { compareByTime } from '@cis-memory/clock'
 import type { RowChange, RowReader } from '@cis-memory/store'
 import { conflictId, conflictKind } from '../conflict/detect.ts'
+import { loadYjs } from '../documents/merge.ts'
 import { startsWith, toHex } from '../entry/bytes.ts'
 import type { Header } from '../entry/header.ts'
 import { type ContestedRow, decodeContestedRow, encodeContestedRow } from './contested-row.ts'
 import { type DomainCodec, type OpenedEntry, openEntries, openEntry } from './open-entry.ts'
+import { replaces, replacesAllThat } from './replaces.ts'
 import { conflictIdKey, contestedKey, feedKey, historyKey, historyRange, liveKey } from './rows.ts'
 import {
   decodeHistoryRow,
@@ -88,19 +90,20 @@ export class Transaction {
   }
 
   /**
-   * Applies an entry by the sibling rules: unless a live one covers it, it becomes live, and those it covers move to
-   * history. Nothing is ever dropped here. What keeps an entry in history is always something live, which peers are
+   * Applies an entry by the sibling rules: unless a live one replaces it, it becomes live, and those it replaces move
+   * to history. Nothing is ever dropped here. What keeps an entry in history is always something live, which peers are
    * sent: that makes all replicas agree, whatever contexts say.
    *
    * @param known what the entry says, when that is known already
    */
   async apply(entry: StoredEntry, known?: OpenedEntry): Promise<Applied> {
     const opened = known ?? (await openEntry(this.#codec, entry))
+    if (entry.header.type === 'ydoc') await loadYjs()
     const state = await this.#state(entry.header.path)
     if (state.live.some((other) => other.entryId === entry.id)) return 'known'
     const atHistory = historyKey(entry.header)
     const wasReplaced = (await this.get(atHistory)) !== undefined
-    if (state.live.some((other) => covers(other.stored, entry))) {
+    if (state.live.some((other) => replaces(other, opened))) {
       if (wasReplaced) return 'known'
       this.put(atHistory, encodeHistoryRow({ ...entry, lsn: 0n }))
       this.applied.push(opened)
@@ -108,8 +111,8 @@ export class Transaction {
     }
     if (wasReplaced) this.delete(atHistory)
     const current = { ...opened, stored: this.#number(entry, false) }
-    const stays = state.live.filter((other) => !covers(entry, other.stored))
-    const gone = state.live.filter((other) => covers(entry, other.stored))
+    const gone = state.live.filter((other) => replaces(current, other))
+    const stays = state.live.filter((other) => !gone.includes(other))
     for (const other of gone) this.#toHistory(other.stored)
     const [only, ...others] = state.live
     if (gone.length === 1 && only !== undefined && others.length === 0) {
@@ -118,7 +121,7 @@ export class Transaction {
     this.applied.push(current)
     state.live = [...stays, current].sort((a, b) => compareByTime(a.stored, b.stored))
     state.isChanged = true
-    if (!gone.every((other) => coversAllThat(entry, other.stored))) await this.#judgeAgain(state)
+    if (!gone.every((other) => replacesAllThat(current, other))) await this.#judgeAgain(state)
     return 'live'
   }
 
@@ -189,7 +192,7 @@ export class Transaction {
     known.sort((a, b) => compareByTime(b.stored, a.stored))
     const live: OpenedEntry[] = []
     for (const entry of known) {
-      if (!live.some((later) => covers(later.stored, entry.stored))) live.push(entry)
+      if (!live.some((later) => replaces(later, entry))) live.push(entry)
     }
     for (const entry of state.live) if (!live.includes(entry)) this.#toHistory(entry.stored)
     state.live = live.reverse().map((entry) => {
@@ -223,13 +226,4 @@ export class Transaction {
     if (entry.lsn > 0n) this.delete(feedKey(entry.lsn))
     this.put(historyKey(entry.header), encodeHistoryRow({ ...entry, lsn: 0n }))
   }
-}
-
-/** Whether an entry covers whatever another that it covers does. */
-function coversAllThat(later: StoredEntry, replaced: StoredEntry): boolean {
-  for (const [actor, n] of replaced.context) {
-    const seen = actor === later.dot.actor ? later.dot.n - 1 : (later.context.get(actor) ?? 0)
-    if (seen < n) return false
-  }
-  return true
 }

@@ -127,7 +127,8 @@ export const anyPayload: fc.Arbitrary<Payload> = fc.record({
   alternatives: fc.array(anyAlternative, { minLength: 1, maxLength: 3 }),
   agent: orNone(anyLabel),
   sources: fc.array(fc.record({ path: anyPath, entryId: anyId as fc.Arbitrary<EntryId> }), { maxLength: 2 }),
-  isOverwrite: fc.boolean()
+  isOverwrite: fc.boolean(),
+  dropped: fc.array(fc.tuple(anyActor, anyCounter), { maxLength: 3 }).map((rows) => new Map(rows))
 })
 
 export const anyHeader: fc.Arbitrary<Header> = fc

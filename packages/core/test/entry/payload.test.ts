@@ -2,7 +2,7 @@ import { deflateRawSync } from 'node:zlib'
 import { SealingKey, seal } from '@cis-memory/store'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { toHex } from '../../src/entry/bytes.ts'
+import { concat, toHex } from '../../src/entry/bytes.ts'
 import { encodeCbor } from '../../src/entry/cbor.ts'
 import { parsePath } from '../../src/entry/path.ts'
 import {
@@ -54,7 +54,14 @@ function value(of: Alternative['value'], more: Partial<Alternative> = {}): Alter
 }
 
 function payload(...alternatives: Alternative[]): Payload {
-  return { path: parsePath('/acme/web'), alternatives, agent: undefined, sources: [], isOverwrite: false }
+  return {
+    path: parsePath('/acme/web'),
+    alternatives,
+    agent: undefined,
+    sources: [],
+    isOverwrite: false,
+    dropped: new Map()
+  }
 }
 
 describe('payloads', () => {
@@ -86,6 +93,9 @@ describe('payloads', () => {
     ['an agent of 256 bytes', { 2: 'a'.repeat(256) }],
     ['an agent that is null', { 2: null }],
     ['an empty list of sources', { 3: [] }],
+    ['an empty list of what it dropped', { 5: new Uint8Array(0) }],
+    ['what it dropped with an actor twice', { 5: concat(filled(1, 16), filled(1, 17), filled(1, 1)) }],
+    ['more dropped than a context has', { 5: filled(1, 17 * 513) }],
     ['an overwrite that is false', { 4: false }],
     ['an overwrite that is a number', { 4: 1 }],
     ['65 sources', { 3: Array.from({ length: 65 }, () => ['/a', filled(1, 16)]) }],

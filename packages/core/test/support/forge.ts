@@ -62,7 +62,8 @@ export class Forger {
       alternatives: [alternative],
       agent: undefined,
       sources: [],
-      isOverwrite: false
+      isOverwrite: false,
+      dropped: EMPTY_VECTOR
     })
     const cipher = sealPayload(keys.contentKey, payload, payloadContext(header), new Uint8Array(24).fill(n))
     return { header: sealHeader(header, sha256(cipher), cipher.length), cipher }

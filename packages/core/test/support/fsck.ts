@@ -1,5 +1,6 @@
-import { type ActorId, covers } from '@cis-memory/clock'
+import { type ActorId, covers, includes } from '@cis-memory/clock'
 import type { Row, RowReader, Store } from '@cis-memory/store'
+import { applyUpdate, Doc, snapshot, snapshotContainsUpdate } from 'yjs'
 import { conflictId, conflictKind } from '../../src/conflict/detect.ts'
 import { equalBytes, readUint64, toHex } from '../../src/entry/bytes.ts'
 import { type Commit, isSignedBy, provesHeader } from '../../src/entry/commit.ts'
@@ -8,7 +9,7 @@ import { merkleLeaf, merkleRoot } from '../../src/entry/merkle.ts'
 import type { Replica } from '../../src/index.ts'
 import { decodeContestedRow } from '../../src/replica/contested-row.ts'
 import { decodeFeedRow } from '../../src/replica/feed-row.ts'
-import { openEntries } from '../../src/replica/open-entry.ts'
+import { type OpenedEntry, openEntries } from '../../src/replica/open-entry.ts'
 import { conflictIdKey, historyKey, liveKey } from '../../src/replica/rows.ts'
 import { decodeCommitRow, decodeRecordRow } from '../../src/replica/signed-row.ts'
 import { decodeHistoryRow, decodeLiveRow, type StoredEntry } from '../../src/replica/stored-entry.ts'
@@ -39,12 +40,15 @@ export async function fsck(replica: Replica, store: Store): Promise<string[]> {
     complaints.push(what)
   }
   const rows = await rowsOf(store.partition('public'))
-  const live = (rows.get('E') ?? []).flatMap((row) => checkLiveRow(row, complain))
+  const opened = await openRows(replica, rows)
+  const replaces = (later: StoredEntry, earlier: StoredEntry): boolean =>
+    covers(later, earlier) && !lacks(opened.get(later.id), opened.get(earlier.id))
+  const live = (rows.get('E') ?? []).flatMap((row) => checkLiveRow(row, replaces, complain))
   const heads = await checkCommits(replica, rows, complain)
   checkEntries(replica, rows, live, heads, complain)
   checkFeed(replica, rows, live, complain)
   await checkConflicts(replica, rows, complain)
-  checkHistory(rows, live, complain)
+  checkHistory(rows, live, replaces, complain)
   const held = rows.get('Q')?.length ?? 0
   if (held !== replica.pendingCount) complain(`${held} held rows, but ${replica.pendingCount} pending`)
   await checkPrivate(store, complain)
@@ -52,16 +56,38 @@ export async function fsck(replica: Replica, store: Store): Promise<string[]> {
 }
 
 type Complain = (what: string) => void
+type Replaces = (later: StoredEntry, earlier: StoredEntry) => boolean
 
-/** The live row of a path: its own path, no duplicates, and nothing that something beside it covers. */
-function checkLiveRow({ key, value }: Row, complain: Complain): StoredEntry[] {
+/** Every entry that is live or in history, opened, by its id. */
+async function openRows(replica: Replica, rows: Rows): Promise<Map<string, OpenedEntry>> {
+  const live = (rows.get('E') ?? []).flatMap(({ value }) => decodeLiveRow(value))
+  const replaced = (rows.get('Y') ?? []).map(({ value }) => decodeHistoryRow(value))
+  const opened = await openEntries(replica.view('public').codec, [...live, ...replaced])
+  return new Map(opened.map((entry) => [entry.entryId, entry]))
+}
+
+/** Whether the save of a document lacks what it should hold of an earlier one, by what Yjs itself says. */
+function lacks(later: OpenedEntry | undefined, earlier: OpenedEntry | undefined): boolean {
+  if (later?.payload === undefined || earlier === undefined || later.stored.header.type !== 'ydoc')
+    return false
+  if (includes(later.payload.dropped, earlier.stored.dot)) return false
+  const doc = new Doc()
+  applyUpdate(doc, later.payload.alternatives[0]?.value as Uint8Array)
+  const held = snapshot(doc)
+  return earlier.alternatives.some(
+    ({ kind, value }) => kind === 'document' && !snapshotContainsUpdate(held, value as Uint8Array)
+  )
+}
+
+/** The live row of a path: its own path, no duplicates, and nothing that something beside it replaces. */
+function checkLiveRow({ key, value }: Row, replaces: Replaces, complain: Complain): StoredEntry[] {
   const entries = decodeLiveRow(value)
   const at = `E ${toHex(key)}`
   if (entries.length === 0) complain(`${at} has no entry`)
   if (new Set(entries.map((entry) => entry.id)).size < entries.length) complain(`${at} has an entry twice`)
   for (const entry of entries) {
     if (!equalBytes(key.subarray(1), entry.header.path)) complain(`${at} has an entry of another path`)
-    if (entries.some((other) => covers(other, entry))) complain(`${at} has an entry that another covers`)
+    if (entries.some((other) => replaces(other, entry))) complain(`${at} has an entry that another replaces`)
     if (!equalBytes(sha256(entry.cipher), entry.header.cipherHash)) complain(`${at} has another payload`)
   }
   return entries
@@ -97,7 +123,7 @@ function checkEntries(
   complain: Complain
 ): void {
   const commits = (rows.get('O') ?? []).map((row) => decodeCommitRow(row.value))
-  const places = new Set<string>()
+  const places = new Map<string, StoredEntry>()
   for (const entry of live) {
     const { actor, n } = entry.dot
     const leaf = merkleLeaf(entry.header.digest)
@@ -112,9 +138,11 @@ function checkEntries(
       if ((heads.get(seen)?.last ?? 0) < last) complain(`live entry ${entry.id} has seen beyond the heads`)
     }
     const place = `${toHex(entry.header.path)} ${actor}`
-    if (places.has(place) && !replica.membership.isForked(actor))
+    const other = places.get(place)
+    // A save that lacks what its actor wrote before covers that, and leaves it there.
+    if (other !== undefined && !replica.membership.isForked(actor) && !covers(entry, other))
       complain(`actor ${actor} has two live entries at one path`)
-    places.add(place)
+    places.set(place, entry)
   }
 }
 
@@ -164,16 +192,21 @@ async function checkConflicts(replica: Replica, rows: Rows, complain: Complain):
 }
 
 /** History holds what is not live, and something live stands in its place. */
-function checkHistory(rows: Rows, live: readonly StoredEntry[], complain: Complain): void {
+function checkHistory(
+  rows: Rows,
+  live: readonly StoredEntry[],
+  replaces: Replaces,
+  complain: Complain
+): void {
   const isLive = new Set(live.map((entry) => entry.id))
   for (const { key, value } of rows.get('Y') ?? []) {
     const entry = decodeHistoryRow(value)
     if (!equalBytes(key, historyKey(entry.header))) complain(`Y ${entry.id} is at another place`)
     if (isLive.has(entry.id)) complain(`Y ${entry.id} is live too`)
     const isReplaced = live.some(
-      (other) => equalBytes(other.header.path, entry.header.path) && covers(other, entry)
+      (other) => equalBytes(other.header.path, entry.header.path) && replaces(other, entry)
     )
-    if (!isReplaced) complain(`Y ${entry.id} is covered by nothing that is live`)
+    if (!isReplaced) complain(`Y ${entry.id} is replaced by nothing that is live`)
   }
 }
 
@@ -181,8 +214,8 @@ function checkHistory(rows: Rows, live: readonly StoredEntry[], complain: Compla
 async function checkPrivate(store: Store, complain: Complain): Promise<void> {
   const rows = await rowsOf(store.partition('private'))
   for (const letter of rows.keys()) if (!'EYM'.includes(letter)) complain(`a private row of kind ${letter}`)
-  const live = (rows.get('E') ?? []).flatMap((row) => checkLiveRow(row, complain))
-  checkHistory(rows, live, complain)
+  const live = (rows.get('E') ?? []).flatMap((row) => checkLiveRow(row, covers, complain))
+  checkHistory(rows, live, covers, complain)
   for (const entry of live) {
     if ((await store.partition('public').get(liveKey(entry.header.path))) !== undefined)
       complain(`private path ${toHex(entry.header.path)} has a public row`)

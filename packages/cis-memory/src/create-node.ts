@@ -1,8 +1,10 @@
 import type { AbortOptions, DeviceId, Memory } from '@cis-memory/core'
 import type { MadeInvitation, Node, NodeEvents } from '@cis-memory/transport'
 import { given } from './given.ts'
+import type { Holder } from './holder/holder.ts'
 import { holderOf } from './open-memory.ts'
 import type { SyncSummary } from './operations/contract.ts'
+import { pullFromPeers } from './operations/pull.ts'
 
 export interface CreateNodeOptions {
   /** What `openMemory` returned. Names given to the node start at its scope. */
@@ -58,6 +60,17 @@ export interface MemoryNode extends AsyncDisposable {
    * @throws {SyncError} what ends a session early; whole pages that had arrived are kept
    */
   syncWithNode(peer: DeviceId | string, options?: SyncWithNodeOptions): Promise<SyncSummary>
+  /**
+   * Brings in what every connected member has of a scope: what a guard needs for `fresh` memory.
+   *
+   * @example
+   * ```ts
+   * const guard = new ConflictGuard(memory, { refresh: (scope, options) => node.pull(scope, options) })
+   * ```
+   * @throws {CisError} `CIS_NO_PEER_REACHED` when no member is connected, unless there is none beside this device
+   * @throws {SyncError} what ends one of the sessions early
+   */
+  pull(scope?: string, options?: AbortOptions): Promise<void>
   /** Makes a code that lets one device join. @throws {CoreError} `CORE_NOT_ADMIN` */
   invite(options?: { readonly expiresInMs?: number }): Promise<MadeInvitation>
   addEventListener<K extends keyof NodeEvents>(type: K, listener: (event: NodeEvents[K]) => void): void
@@ -76,18 +89,18 @@ export async function createNode(options: CreateNodeOptions): Promise<MemoryNode
   const { memory, listen, peers, discovery, share, onJoiner } = options
   const holder = holderOf(memory)
   const node = await holder.startNode(given({ listen, peers, share, onJoiner, ...discovery }))
-  return new ScopedNode(node, memory, () => holder.stopNode())
+  return new ScopedNode(node, memory, holder)
 }
 
 class ScopedNode implements MemoryNode {
   readonly #node: Node
   readonly #memory: Memory
-  readonly #onClose: () => Promise<void>
+  readonly #holder: Holder
 
-  constructor(node: Node, memory: Memory, onClose: () => Promise<void>) {
+  constructor(node: Node, memory: Memory, holder: Holder) {
     this.#node = node
     this.#memory = memory
-    this.#onClose = onClose
+    this.#holder = holder
   }
 
   get device(): DeviceId {
@@ -117,6 +130,11 @@ class ScopedNode implements MemoryNode {
     return { sent, received, conflicts, bytes, rounds }
   }
 
+  async pull(scope?: string, options: AbortOptions = {}): Promise<void> {
+    const view = scope === undefined ? this.#memory : this.#memory.within(scope)
+    await pullFromPeers(this.#holder, view.scope, options)
+  }
+
   invite(options: { readonly expiresInMs?: number } = {}): Promise<MadeInvitation> {
     return this.#node.invite(options)
   }
@@ -130,7 +148,7 @@ class ScopedNode implements MemoryNode {
   }
 
   close(): Promise<void> {
-    return this.#onClose()
+    return this.#holder.stopNode()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

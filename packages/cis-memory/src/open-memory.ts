@@ -54,7 +54,7 @@ export async function openMemory(options: OpenMemoryOptions): Promise<Memory> {
   const { directory, key, scope, deviceName, spaceName } = options
   const runtime = nodeRuntime()
   const home = homeAt(directory)
-  const { memory: configured } = await readConfig(home.configFile)
+  const { memory: configured, guard } = await readConfig(home.configFile)
   const names = { space: spaceName ?? DEFAULT_SPACE_NAME, device: deviceName ?? defaultDeviceName() }
   const holder = await Holder.open({
     home,
@@ -69,6 +69,7 @@ export async function openMemory(options: OpenMemoryOptions): Promise<Memory> {
     compression: options.compression ?? true,
     conflict: options.conflict ?? configured.conflict,
     notify: configured.notify,
+    auditRetentionMs: guard.auditRetentionMs,
     localSocket: options.localSocket ?? true
   })
   try {

@@ -6,6 +6,12 @@
  */
 export type {
   AbortOptions,
+  AuditHead,
+  AuditKind,
+  AuditMemory,
+  AuditProblem,
+  AuditRecord,
+  AuditVerdict,
   Authorship,
   Choice,
   Conflict,
@@ -36,6 +42,7 @@ export { defaultHome } from './home.ts'
 export { type ImportMarkdownOptions, type ImportProgress, importMarkdown } from './import/import-markdown.ts'
 export { HolderError } from './local-socket/wire-errors.ts'
 export { initHome, joinHome, openSession, runNode } from './open-session.ts'
+export type * from './operations/audit-contract.ts'
 export type * from './operations/contract.ts'
 export type * from './operations/session.ts'
 export { type FoundScope, findScope, writeScopeFile } from './scope-file.ts'

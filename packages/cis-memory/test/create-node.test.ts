@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
+  ConflictGuard,
   type CreateNodeOptions,
   createNode,
   homeAt,
@@ -111,5 +112,21 @@ describe('createNode', () => {
     await app.close()
     await expect(node.syncWithNode('/ip4/127.0.0.1/tcp/1/p2p/x')).rejects.toThrow()
     await node.close()
+  })
+
+  it('pulls for a guard that is asked for fresh memory, in the scope of its memory', async () => {
+    const { app, node, other } = await twoPrograms('/acme/web')
+    const there = await start(other, { peers: [node.addresses()[0]!] })
+    await app.public.put('api/a', 'news')
+    const guard = new ConflictGuard(other, { refresh: (scope, options) => there.pull(scope, options) })
+    const context = await guard.checkAndCreateContext({ agent: 'one', scope: 'api', fresh: true })
+    expect(context.get('a')?.value).toBe('news')
+    await expect(there.pull('/elsewhere')).rejects.toMatchObject({ code: 'CORE_BAD_PATH' })
+    const reason = new Error('enough')
+    await expect(there.pull('api', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    await node.close()
+    // Whether it knows yet that nobody is there, or finds out now.
+    const code = expect.stringMatching(/^(CIS_NO_PEER_REACHED|TRANSPORT_UNREACHABLE)$/) as string
+    await expect(there.pull()).rejects.toMatchObject({ code })
   })
 })

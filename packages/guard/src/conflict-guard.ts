@@ -2,7 +2,7 @@ import type { AbortOptions, Memory } from '@cis-memory/core'
 import { ContextBuilder } from './context-builder.ts'
 import { ContextLifetime } from './context-lifetime.ts'
 import { ConflictPendingError, GuardError } from './errors.ts'
-import { GuardAudit } from './guard-audit.ts'
+import { GuardAudit, type Refused } from './guard-audit.ts'
 import { type ConflictNotification, idsOf, notificationsIn } from './notifications.ts'
 import {
   type CheckedRequest,
@@ -147,7 +147,7 @@ export class ConflictGuard implements AsyncDisposable {
   async #deliver(given: DeliveryRequest): Promise<SafeMemoryContext> {
     const request = checkRequest(given)
     const { agent, signal } = request
-    const attempt: Attempt = { agent, scope: this.#memory.scope, signal, of: undefined }
+    const attempt: Attempt = { agent, scope: this.#memory.scope, signal }
     try {
       return await this.#checkAndDeliver(request, attempt)
     } catch (error) {
@@ -180,7 +180,9 @@ export class ConflictGuard implements AsyncDisposable {
       const selected = await select(snapshot, view, request, lifetime.startedAt)
       const pending = await snapshot.pendingCount()
       lifetime.assertStartable()
-      attempt.of = await audit.record({ kind: 'delivery', agent, scope, memories: selected.given })
+      const memories = selected.given
+      attempt.of = await audit.record({ kind: 'delivery', agent, scope, memories })
+      attempt.memories = memories
       lifetime.assertStartable()
       return makeContext({ guard: this, view, lifetime, audit, agent, domains, selected, pending })
     } catch (error) {
@@ -221,12 +223,7 @@ export class ConflictGuard implements AsyncDisposable {
 }
 
 /** What is known of a request that may yet be refused. */
-interface Attempt {
-  readonly agent: string
-  scope: string
-  readonly signal: AbortSignal | undefined
-  of: number | undefined
-}
+type Attempt = { -readonly [Field in keyof Refused]: Refused[Field] }
 
 function closedGuard(): GuardError {
   return new GuardError('GUARD_CLOSED', 'this guard is closed; make another to go on')

@@ -1,4 +1,4 @@
-import { ContestedError, type Memory } from '@cis-memory/core'
+import { type AuditMemory, ContestedError, type Memory } from '@cis-memory/core'
 import { type AuditEvent, type AuditRecorder, recorderOf } from '@cis-memory/core/audit'
 import { ConflictPendingError, GuardError } from './errors.ts'
 import { idsOf } from './notifications.ts'
@@ -9,8 +9,9 @@ export interface Refused {
   readonly scope: string
   /** The caller's: what it aborts with is no refusal of the guard. */
   readonly signal: AbortSignal | undefined
-  /** The record that is taken back. */
+  /** The record that is taken back, and what it was about. */
   readonly of?: number | undefined
+  readonly memories?: readonly AuditMemory[] | undefined
 }
 
 /** Longer codes than ours come from elsewhere. */
@@ -61,9 +62,9 @@ export class GuardAudit {
   }
 
   /** Puts on record why something was refused, and fails with it. */
-  async refuse(error: unknown, { agent, scope, signal, of }: Refused): Promise<never> {
+  async refuse(error: unknown, { agent, scope, signal, of, memories }: Refused): Promise<never> {
     const code = signal?.aborted && error === signal.reason ? 'ABORTED' : codeOf(error)
-    await this.record({ kind: 'refusal', agent, scope, conflicts: conflictsOf(error), code, of })
+    await this.record({ kind: 'refusal', agent, scope, conflicts: conflictsOf(error), code, of, memories })
     throw error
   }
 }

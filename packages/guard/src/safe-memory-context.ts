@@ -218,7 +218,7 @@ export class SafeMemoryContext implements Iterable<ContextMemory>, AsyncDisposab
   ): Promise<Result> {
     const { view, agent, audit, lifetime } = this.#parts
     const { scope } = view
-    let of: number | undefined
+    let announced: { of: number; memories: readonly AuditMemory[] } | undefined
     let written: Result
     let memory: AuditMemory
     try {
@@ -228,7 +228,8 @@ export class SafeMemoryContext implements Iterable<ContextMemory>, AsyncDisposab
       const place = placeOf(domain, at)
       const base = this.#bases.get(place) ?? []
       memory = { domain, path: at, entryIds: base }
-      of = await audit.record({ kind: 'write', agent, scope, memories: [memory] })
+      const memories = [memory]
+      announced = { of: await audit.record({ kind: 'write', agent, scope, memories }), memories }
       lifetime.assertUsable()
       // What a policy had settled when the agent was shown it may be contested by now, with the same versions.
       const now = await view[domain].get(at)
@@ -236,11 +237,14 @@ export class SafeMemoryContext implements Iterable<ContextMemory>, AsyncDisposab
       written = await write(view[domain], { base, agent })
       if (written !== undefined) this.#bases.set(place, [written.entryId])
     } catch (error) {
-      return audit.refuse(error, { agent, scope, signal: options.signal, of })
+      return audit.refuse(error, { agent, scope, signal: options.signal, ...announced })
     }
     const entryIds = written === undefined ? [] : [written.entryId]
-    const outcome = { kind: 'written', agent, scope, memories: [{ ...memory, entryIds }], of } as const
-    await audit.record(outcome, 'what was to be written is written')
+    const memories = [{ ...memory, entryIds }]
+    await audit.record(
+      { kind: 'written', agent, scope, memories, of: announced.of },
+      'what was to be written is written'
+    )
     return written
   }
 

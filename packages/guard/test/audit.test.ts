@@ -153,7 +153,7 @@ describe('what a guard puts on record', () => {
       { ...about, seq: 6, kind: 'write', memories: [expect.objectContaining({ entryIds: [] })] },
       { ...about, seq: 7, kind: 'written', memories: [expect.objectContaining({ entryIds: [] })], of: 6 },
       { ...about, seq: 8, kind: 'write', memories: [at('/acme/new')] },
-      { ...about, seq: 9, kind: 'refusal', code: 'CORE_STALE_BASE', of: 8 }
+      { ...about, seq: 9, kind: 'refusal', memories: [at('/acme/new')], code: 'CORE_STALE_BASE', of: 8 }
     ])
   })
 
@@ -232,6 +232,7 @@ describe('before a record is on disk', () => {
       return write()
     })
     const here = await openDevice(store, world.here.runtime, '/acme')
+    const own = await here.memory.public.put('own', 1)
     await world.peer.memory.public.put('a', 'theirs')
     const arrived = gate.close()
     const outcome = codeOf(() => new ConflictGuard(here.memory).checkAndCreateContext({ agent }))
@@ -244,7 +245,13 @@ describe('before a record is on disk', () => {
     expect(await outcome).toBe('GUARD_CONFLICT_PENDING')
     expect(await recordsOf(here.memory)).toMatchObject([
       { seq: 1, kind: 'delivery' },
-      { seq: 2, kind: 'refusal', of: 1, code: 'GUARD_CONFLICT_PENDING' }
+      {
+        seq: 2,
+        kind: 'refusal',
+        of: 1,
+        code: 'GUARD_CONFLICT_PENDING',
+        memories: [{ entryIds: [own.entryId] }]
+      }
     ])
   })
 

@@ -1,8 +1,8 @@
 import type { ConflictSettings } from '@cis-memory/core'
 import { stringify } from 'smol-toml'
 import * as v from 'valibot'
-import { scope, text } from '../validation.ts'
-import { conflictSection, conflictSettings, policySections } from './conflict.ts'
+import { scope, text, wholeNumber } from '../validation.ts'
+import { conflictSection, conflictSettings, DAY_MS, policySections } from './conflict.ts'
 import { lineOfKey } from './locate.ts'
 import { parseToml, readSmallFile } from './toml-file.ts'
 
@@ -22,7 +22,11 @@ export interface CisConfig {
     /** Scopes that members may ask for; `[]` answers nobody. @default the whole space */
     readonly share: readonly string[]
   }
-  readonly guard: { readonly enforceCheck: true }
+  readonly guard: {
+    readonly enforceCheck: true
+    /** How long it is on record what agents were given. @default 90 days */
+    readonly auditRetentionMs: number
+  }
   readonly storage: {
     /** @default 'disk' */
     readonly durability: 'disk' | 'os'
@@ -56,7 +60,12 @@ const configFile = v.strictObject({
       share: v.optional(v.array(scope, 'must be a list of scopes such as ["/acme/web"]'))
     })
   ),
-  guard: v.optional(v.strictObject({ enforce_check: v.optional(v.unknown()) })),
+  guard: v.optional(
+    v.strictObject({
+      enforce_check: v.optional(v.unknown()),
+      audit_retention_days: v.optional(wholeNumber(1))
+    })
+  ),
   storage: v.optional(v.strictObject({ durability: v.optional(v.picklist(['disk', 'os'])) })),
   memory: v.optional(
     v.strictObject({
@@ -90,7 +99,7 @@ export async function parseConfig(file: string, text: string): Promise<CisConfig
       bootstrap: node?.bootstrap ?? [],
       share: node?.share ?? ['/']
     },
-    guard: { enforceCheck: true },
+    guard: { enforceCheck: true, auditRetentionMs: (guard?.audit_retention_days ?? 90) * DAY_MS },
     storage: { durability: storage?.durability ?? 'disk' },
     memory: {
       compression: memory?.compression ?? true,
@@ -136,6 +145,8 @@ share = ["/"]
 [guard]
 # No memory reaches an agent while it is contested. This cannot be turned off.
 enforce_check = true
+# How long it is on record what agents were given and wrote.
+audit_retention_days = 90
 
 [storage]
 # "disk": a write is done once it is on disk. "os": faster, and a power cut may take the last moments.

@@ -22,7 +22,7 @@ export interface PolicySection {
 }
 
 const SECOND_MS = 1000
-const DAY_MS = 24 * 60 * 60 * 1000
+export const DAY_MS: number = 24 * 60 * 60 * 1000
 
 const mode = v.picklist(['manual', 'auto_lww', 'keep_all', 'ai_merge'])
 const COMMAND = 'must be a program with its arguments, such as ["notify-send", "cis"]'

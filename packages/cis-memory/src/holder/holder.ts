@@ -12,6 +12,7 @@ import type { Store } from '@cis-memory/store'
 import { type KeySource, openLevelStore } from '@cis-memory/store/level'
 import type { Node, NodeOptions } from '@cis-memory/transport'
 import { CisError } from '../errors.ts'
+import { given } from '../given.ts'
 import type { Home } from '../home.ts'
 import type { ConnectionScope } from '../local-socket/handshake.ts'
 import { prepareSocket, type SocketPlace } from '../local-socket/place.ts'
@@ -40,6 +41,8 @@ export interface HolderOptions {
   readonly conflict: ConflictSettings
   /** A program that is told of conflicts, with its arguments; `[]` tells nobody. */
   readonly notify: readonly string[]
+  /** How long it is on record what agents were given. @default 90 days */
+  readonly auditRetentionMs?: number
   /** Whether other processes of this user are answered. */
   readonly localSocket: boolean
   /** How to start a node, once something needs one. @default `CIS_NODE_OFF` then */
@@ -121,7 +124,15 @@ export class Holder implements NodeHost, AsyncDisposable {
       })
       const isNew = (await spaceIdentity(store)) === undefined
       if (isNew) await adoptSpace?.(store)
-      replica = await Replica.open({ store, runtime, epoch, compression, conflict })
+      const { auditRetentionMs } = options
+      replica = await Replica.open({
+        store,
+        runtime,
+        epoch,
+        compression,
+        conflict,
+        ...given({ auditRetentionMs })
+      })
       const book = await PeerBook.open(home.peersFile)
       const holder = new Holder(options, { store, replica, book, place, isNew })
       await holder.#listen()

@@ -98,7 +98,7 @@ export async function runNodeHere(options: RunNodeOptions): Promise<RunningNode>
 }
 
 async function configuredOptions(home: Home): Promise<HolderOptions> {
-  const { node, storage, memory } = await readConfig(home.configFile)
+  const { node, storage, memory, guard } = await readConfig(home.configFile)
   return {
     home,
     key: keyFile(home.keyFile),
@@ -109,6 +109,7 @@ async function configuredOptions(home: Home): Promise<HolderOptions> {
     compression: memory.compression,
     conflict: memory.conflict,
     notify: memory.notify,
+    auditRetentionMs: guard.auditRetentionMs,
     localSocket: true,
     node
   }

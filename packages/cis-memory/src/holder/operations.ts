@@ -1,4 +1,5 @@
 import type { OperationHandler } from '../local-socket/server.ts'
+import { auditCalls, auditStreams } from '../operations/audit-operations.ts'
 import { conflictCalls, conflictStreams } from '../operations/conflict-operations.ts'
 import { dispatch } from '../operations/dispatch.ts'
 import { guardCalls } from '../operations/guard-operations.ts'
@@ -12,9 +13,15 @@ export function operationsOf(host: NodeHost, session: SessionMemory): Omit<Opera
     {
       ...memoryCalls(session),
       ...conflictCalls(session),
-      ...guardCalls(session),
+      ...guardCalls(host, session),
+      ...auditCalls(session),
       ...nodeCalls(host, session)
     },
-    { ...memoryStreams(session), ...conflictStreams(session), ...nodeStreams(host, session) }
+    {
+      ...memoryStreams(session),
+      ...conflictStreams(session),
+      ...auditStreams(session),
+      ...nodeStreams(host, session)
+    }
   )
 }

@@ -7,6 +7,8 @@
  * the last one is `done` with the result.
  */
 import type {
+  AuditRecord,
+  AuditVerdict,
   Choice,
   Conflict,
   Domain,
@@ -20,6 +22,7 @@ import type {
   Written
 } from '@cis-memory/core'
 import type { ConflictNotification } from '@cis-memory/guard'
+import type { AuditListArguments, AuditVerifyArguments, WhyItem } from './audit-contract.ts'
 
 /** Arguments of operations that need none. */
 export type NoArguments = Readonly<Record<string, never>>
@@ -251,6 +254,8 @@ export interface GuardArguments {
   /** Only what this search finds. */
   readonly query?: string | undefined
   readonly limit?: number | undefined
+  /** Pull what connected peers have of the scope first. When that fails, nothing is delivered. @default false */
+  readonly fresh?: boolean | undefined
   /** Where the agent writes what it answers, through its context and under its name. @default it does not write */
   readonly writeTo?: string | undefined
 }
@@ -304,6 +309,8 @@ export interface CallOperations {
   'peers.remove': { arguments: RemovePeerArguments; result: { readonly addresses: readonly string[] } }
   status: { arguments: NoArguments; result: StatusResult }
   'guard.check': { arguments: GuardArguments; result: GuardResult }
+  /** Walks the whole audit log, whatever the session's scope. */
+  'audit.verify': { arguments: AuditVerifyArguments; result: AuditVerdict }
 }
 
 /** Operations that give items until they end. */
@@ -313,6 +320,10 @@ export interface StreamOperations {
   'memory.search': { arguments: SearchArguments; item: SearchHit }
   /** Latest first. */
   'memory.history': { arguments: PathArguments; item: HistoryItem }
+  /** Who wrote it after having seen what, and which agents were given it here; latest first. */
+  'memory.why': { arguments: PathArguments; item: WhyItem }
+  /** Latest first. */
+  'audit.list': { arguments: AuditListArguments; item: AuditRecord }
   'conflicts.list': { arguments: NoArguments; item: Conflict }
   'memory.sync': { arguments: SyncArguments; item: SyncEvent }
   invite: { arguments: InviteArguments; item: InviteEvent }

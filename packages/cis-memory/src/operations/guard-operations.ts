@@ -1,17 +1,24 @@
-import type { Written } from '@cis-memory/core'
+import type { AbortOptions, Written } from '@cis-memory/core'
 import type { AgentFunction, ConflictPendingError } from '@cis-memory/guard'
 import { given } from '../given.ts'
 import type { CallHandlers, SessionMemory } from './handlers.ts'
+import type { NodeHost } from './node-operations.ts'
+import { pullFromPeers } from './pull.ts'
 
-export function guardCalls({ memory, domain }: SessionMemory): Pick<CallHandlers, 'guard.check'> {
+export function guardCalls(
+  host: NodeHost,
+  { memory, domain }: SessionMemory
+): Pick<CallHandlers, 'guard.check'> {
   return {
-    'guard.check': async ({ agent, scope, writeTo, ...select }, signal) => {
+    'guard.check': async ({ agent, scope, fresh, writeTo, ...select }, signal) => {
       const { AgentExecutor, ConflictGuard } = await import('@cis-memory/guard')
-      await using guard = new ConflictGuard(memory)
+      const refresh = (scope: string, options: AbortOptions): Promise<void> =>
+        pullFromPeers(host, scope, options)
+      await using guard = new ConflictGuard(memory, { refresh })
       try {
         await using context = await guard.checkAndCreateContext({
           agent,
-          ...given({ scope }),
+          ...given({ scope, fresh }),
           select: given(select),
           ...(domain !== undefined && { domains: [domain] }),
           signal

@@ -238,7 +238,7 @@ async function reachable(host: NodeHost, node: Node, signal: AbortSignal): Promi
 }
 
 /** Resolves when every other member is connected, or when the node has had time enough to reach those it can. */
-async function peersConnected(host: NodeHost, node: Node, signal: AbortSignal): Promise<void> {
+export async function peersConnected(host: NodeHost, node: Node, signal: AbortSignal): Promise<void> {
   const isComplete = (): boolean => node.connectedPeers().length >= otherMembers(host).length
   const left = (host.nodeStartedAt ?? 0) + CONNECT_WAIT_MS - host.runtime.now()
   if (left <= 0 || isComplete()) return
@@ -288,7 +288,7 @@ function noSuchPeer(peer: string): CisError {
 }
 
 /** Every member of the space but this device. */
-function otherMembers(
+export function otherMembers(
   host: NodeHost
 ): readonly { device: DeviceId; name: string; role: 'admin' | 'member' }[] {
   const { membership, device: self } = host.replica

@@ -66,7 +66,16 @@ export const callSchemas: Schemas<CallOperations> = {
     keys,
     query: label,
     limit: v.optional(wholeNumber(1)),
+    fresh: v.optional(v.boolean()),
     writeTo: label
+  }),
+  'audit.verify': v.strictObject({
+    noted: v.optional(
+      v.strictObject({
+        seq: wholeNumber(1),
+        digest: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/u, 'must be 64 hex digits'))
+      })
+    )
   })
 }
 
@@ -80,6 +89,13 @@ export const streamSchemas: Schemas<StreamOperations> = {
     limit: v.optional(wholeNumber(1))
   }),
   'memory.history': v.strictObject({ path: text, domain }),
+  'memory.why': v.strictObject({ path: text, domain }),
+  'audit.list': v.strictObject({
+    agent: label,
+    kind: v.optional(v.picklist(['check', 'delivery', 'refusal', 'write', 'written'])),
+    path: label,
+    since: v.optional(wholeNumber(0))
+  }),
   'conflicts.list': none,
   'memory.sync': v.strictObject({
     peer: label,

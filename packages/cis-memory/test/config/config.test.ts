@@ -21,7 +21,7 @@ describe('config.toml', () => {
     expect(await parseConfig('config.toml', '')).toEqual({
       device: { name: undefined },
       node: { listen: [], mdns: false, bootstrap: [], share: ['/'] },
-      guard: { enforceCheck: true },
+      guard: { enforceCheck: true, auditRetentionMs: 90 * DAY_MS },
       storage: { durability: 'disk' },
       memory: { compression: true, conflict: { policies: [] }, notify: [] }
     })
@@ -33,7 +33,7 @@ describe('config.toml', () => {
       {
         device: { name: 'Ann "laptop"\n' },
         node: { listen, mdns: true, bootstrap: [], share: ['/'] },
-        guard: { enforceCheck: true },
+        guard: { enforceCheck: true, auditRetentionMs: 90 * DAY_MS },
         storage: { durability: 'disk' },
         memory: {
           compression: true,
@@ -42,6 +42,11 @@ describe('config.toml', () => {
         }
       }
     )
+  })
+
+  it('says how long it is on record what agents were given', async () => {
+    const { guard } = await parseConfig('config.toml', '[guard]\naudit_retention_days = 7')
+    expect(guard.auditRetentionMs).toBe(7 * DAY_MS)
   })
 
   it('says what becomes of conflicts, everywhere and for some memories', async () => {

@@ -34,7 +34,8 @@ const DOMAINS: readonly Domain[] = ['public', 'private']
 /**
  * - `check`: a scope was looked at for conflicts, and what was found.
  * - `delivery`: an agent was handed a context, with these versions in it.
- * - `refusal`: nothing was delivered or written, and why. With `of` it takes that delivery or write back.
+ * - `refusal`: nothing was delivered or written, and why. With `of` it takes that delivery or write back, and says of
+ *   what.
  * - `write`: an agent is about to write on these versions. What came of it follows with `of`: `written`, a `refusal`,
  *   or nothing when the device stopped in between.
  * - `written`: it is on disk, as this version; without one there was nothing to delete.

@@ -77,7 +77,7 @@ function checkMerge({ value, contentType, model, promptHash, rationale }: Merge)
   checkText('prompt hash', promptHash, MAX_LABEL_BYTES)
   checkText('rationale', rationale ?? '', MAX_RATIONALE_BYTES)
   const written = valueToWrite(value, contentType)
-  return { value, contentType: written.contentType, model, promptHash, rationale }
+  return { value: written.value ?? null, contentType: written.contentType, model, promptHash, rationale }
 }
 
 function checkText(what: string, text: unknown, maxBytes: number): void {

@@ -8,9 +8,11 @@ import { sha256 } from '../../src/entry/hash.ts'
 import { merkleLeaf, merkleRoot } from '../../src/entry/merkle.ts'
 import type { Replica } from '../../src/index.ts'
 import { decodeContestedRow } from '../../src/replica/contested-row.ts'
+import { decodeEndedConflict } from '../../src/replica/ended-conflict-row.ts'
 import { decodeFeedRow } from '../../src/replica/feed-row.ts'
 import { type OpenedEntry, openEntries } from '../../src/replica/open-entry.ts'
-import { conflictIdKey, historyKey, liveKey } from '../../src/replica/rows.ts'
+import { decodeProposalRow } from '../../src/replica/proposal-row.ts'
+import { conflictIdKey, endedConflictKey, historyKey, liveKey } from '../../src/replica/rows.ts'
 import { decodeCommitRow, decodeRecordRow } from '../../src/replica/signed-row.ts'
 import { decodeHistoryRow, decodeLiveRow, type StoredEntry } from '../../src/replica/stored-entry.ts'
 
@@ -48,6 +50,7 @@ export async function fsck(replica: Replica, store: Store): Promise<string[]> {
   checkEntries(replica, rows, live, heads, complain)
   checkFeed(replica, rows, live, complain)
   await checkConflicts(replica, rows, complain)
+  checkConflictRecords(rows, complain)
   checkHistory(rows, live, replaces, complain)
   const held = rows.get('Q')?.length ?? 0
   if (held !== replica.pendingCount) complain(`${held} held rows, but ${replica.pendingCount} pending`)
@@ -189,6 +192,23 @@ async function checkConflicts(replica: Replica, rows: Rows, complain: Complain):
     if (path === undefined || !equalBytes(path, token)) complain(`K ${expected} leads elsewhere`)
   }
   if (indexed.size > 0) complain(`${indexed.size} conflicts are indexed at paths without entries`)
+}
+
+/** What was proposed is for a conflict that is open; a record is of one that has ended, and known under its id. */
+function checkConflictRecords(rows: Rows, complain: Complain): void {
+  const open = new Map(
+    (rows.get('F') ?? []).map(({ key, value }) => [toHex(key.subarray(1)), decodeContestedRow(value).id])
+  )
+  const named = new Set((rows.get('K') ?? []).map((row) => toHex(row.key)))
+  for (const { key, value } of rows.get('P') ?? []) {
+    const { conflictId: id } = decodeProposalRow(value)
+    if (open.get(toHex(key.subarray(1))) !== id) complain(`P ${id} is for a conflict that is not there`)
+  }
+  for (const { key, value } of rows.get('Z') ?? []) {
+    const ended = decodeEndedConflict(value)
+    if (!equalBytes(key, endedConflictKey(ended.settledAt, ended.id))) complain(`Z ${ended.id} is elsewhere`)
+    if (!named.has(toHex(conflictIdKey(ended.id)))) complain(`Z ${ended.id} is of no conflict`)
+  }
 }
 
 /** History holds what is not live, and something live stands in its place. */

@@ -1,4 +1,12 @@
-import type { MemoryStore, PartitionName, RowChange, RowStore, Store, WriteOptions } from '@cis-memory/store'
+import type {
+  MemoryStore,
+  PartitionName,
+  RowChange,
+  RowReader,
+  RowStore,
+  Store,
+  WriteOptions
+} from '@cis-memory/store'
 
 type Write = (changes: readonly RowChange[], options?: WriteOptions) => Promise<void>
 /** What becomes of a write to a partition; `write` does it. */
@@ -17,6 +25,10 @@ export function intercepted(store: MemoryStore, onWrite: OnWrite): Store {
       }
     })
   }
+  return withPartitions(store, partition)
+}
+
+function withPartitions(store: MemoryStore, partition: Store['partition']): Store {
   return {
     id: store.id,
     continuity: store.continuity,
@@ -26,6 +38,57 @@ export function intercepted(store: MemoryStore, onWrite: OnWrite): Store {
     close: () => store.close(),
     [Symbol.asyncDispose]: () => store.close()
   }
+}
+
+/** How many public rows were read, by the letter they start with. */
+export type ReadCounts = ReadonlyMap<string, number>
+
+/** A store that counts which public rows are read from it, in snapshots too. */
+export function counted(store: MemoryStore): { store: Store; reads: ReadCounts; reset(): void } {
+  const reads = new Map<string, number>()
+  const count = (key: Uint8Array): void => {
+    const letter = String.fromCharCode(key[0] as number)
+    reads.set(letter, (reads.get(letter) ?? 0) + 1)
+  }
+  const reader = <T extends RowReader>(rows: T): T =>
+    new Proxy(rows, {
+      get: (target, name) => {
+        if (name === 'get') {
+          return (key: Uint8Array) => {
+            count(key)
+            return target.get(key)
+          }
+        }
+        if (name === 'getMany') {
+          return (keys: readonly Uint8Array[]) => {
+            keys.forEach(count)
+            return target.getMany(keys)
+          }
+        }
+        if (name === 'range') {
+          return async function* (range: Parameters<RowReader['range']>[0]) {
+            for await (const row of target.range(range)) {
+              count(row.key)
+              yield row
+            }
+          }
+        }
+        if (name === 'keys') {
+          return async function* (range: Parameters<RowReader['keys']>[0]) {
+            for await (const key of target.keys(range)) {
+              count(key)
+              yield key
+            }
+          }
+        }
+        if (name === 'snapshot') return () => reader((target as unknown as RowStore).snapshot())
+        const value = Reflect.get(target, name, target)
+        return typeof value === 'function' ? value.bind(target) : value
+      }
+    })
+  const partition = (name: PartitionName): RowStore =>
+    name === 'public' ? reader(store.partition(name)) : store.partition(name)
+  return { store: withPartitions(store, partition), reads, reset: () => reads.clear() }
 }
 
 /** A gate that lets writes wait until the test opens it. */

@@ -1,0 +1,159 @@
+import type { MemoryStore } from '@cis-memory/store'
+import { describe, expect, it } from 'vitest'
+import { type ConflictSettings, createMemory, Replica } from '../../src/index.ts'
+import { MAX_PRUNED_RECORDS } from '../../src/limits.ts'
+import { endedConflictRange } from '../../src/replica/rows.ts'
+import { fsck } from '../support/fsck.ts'
+import { counted, intercepted } from '../support/store-doubles.ts'
+import { collect, type Device, devices, openDevice, pull, syncAll } from '../support/world.ts'
+
+const SCOPE = '/acme/web'
+const DAY_MS = 24 * 60 * 60 * 1000
+
+async function two(settings: ConflictSettings = {}): Promise<[Device, Device]> {
+  return (await devices(2, SCOPE, [settings])) as [Device, Device]
+}
+
+/** Makes paths contested between two devices, and lets the first know. */
+async function contest([a, b]: readonly [Device, Device], ...paths: string[]): Promise<void> {
+  for (const path of paths) {
+    await a.memory.public.put(path, `${path} of a`)
+    b.runtime.nowMs = a.runtime.nowMs + 1000
+    await b.memory.public.put(path, `${path} of b`, { agent: 'writer' })
+  }
+  await syncAll([a, b])
+}
+
+async function settle({ memory }: Device, path: string, agent?: string): Promise<void> {
+  const { id } = await memory.getConflict(path)
+  await memory.resolveConflict(id, { keep: 'local' }, agent === undefined ? {} : { agent })
+}
+
+async function recordCount({ store }: Device): Promise<number> {
+  return (await collect(store.partition('public').keys(endedConflictRange(0)))).length
+}
+
+describe('the list of settled conflicts', () => {
+  it('tells of each that has ended: between whom, when, and who ended it, without a word of what they said', async () => {
+    const [a, b] = await two()
+    await contest([a, b], 'key')
+    const { id, detectedAt } = await a.memory.getConflict('key')
+    a.runtime.nowMs += 5000
+    await settle(a, 'key', 'referee')
+    const [settled, ...others] = await collect(a.memory.getSettledConflicts())
+    expect(others).toEqual([])
+    const read = await a.memory.public.get('key')
+    expect(settled).toMatchObject({
+      id,
+      path: '/acme/web/key',
+      kind: 'edit',
+      detectedAt,
+      settledBy: { by: 'resolution', entryId: read.base[0], deviceName: 'device-0', agent: 'referee' },
+      versions: [
+        { deviceName: 'device-0', isLocal: true, agent: undefined, kind: 'value', index: 0 },
+        { deviceName: 'device-1', isLocal: false, agent: 'writer', kind: 'value', index: 0 }
+      ]
+    })
+    expect(settled?.settledAt).toBeGreaterThan(detectedAt + 4000)
+    expect(JSON.stringify(settled)).not.toContain('of a')
+  })
+
+  it('has what a resolution from elsewhere has ended too, with the device and agent that made it', async () => {
+    const [a, b] = await two()
+    await contest([a, b], 'key')
+    await settle(b, 'key', 'referee')
+    expect(await collect(a.memory.getSettledConflicts())).toEqual([])
+    await pull(a, b)
+    const [settled] = await collect(a.memory.getSettledConflicts())
+    expect(settled?.settledBy).toMatchObject({ deviceName: 'device-1', agent: 'referee' })
+    expect(await fsck(a.replica, a.store)).toEqual([])
+  })
+
+  it('is of one scope, latest first, and since a moment', async () => {
+    const [a, b] = await two({ policies: [{ mode: 'auto_lww', scope: '/acme/web/log' }] })
+    await contest([a, b], 'one', 'two', 'log/today')
+    await settle(a, 'one')
+    a.runtime.nowMs += 1000
+    const between = a.runtime.nowMs
+    await settle(a, 'two')
+    const paths = async (options: { since?: number } = {}, within = SCOPE): Promise<string[]> =>
+      (await collect(a.memory.within(within).getSettledConflicts(options))).map(({ path }) => path)
+    expect(await paths()).toEqual(['/acme/web/log/today', '/acme/web/two', '/acme/web/one'])
+    expect(await paths({ since: between })).toEqual(['/acme/web/two'])
+    expect(await paths({}, '/acme/web/log')).toEqual(['/acme/web/log/today'])
+    expect(await paths({}, '/acme/web/on')).toEqual([])
+  })
+
+  it('has a conflict once it has ended, not while it merely changes', async () => {
+    const [a, b, c] = (await devices(3)) as [Device, Device, Device]
+    await contest([a, b], 'key')
+    await c.memory.public.put('key', 'of c')
+    await pull(a, c)
+    expect((await a.memory.getConflict('key')).versions).toHaveLength(3)
+    expect(await collect(a.memory.getSettledConflicts())).toEqual([])
+    await settle(a, 'key')
+    expect(await collect(a.memory.getSettledConflicts())).toHaveLength(1)
+  })
+
+  it('drops what is older than the owner wants, some of it with each that is added; open conflicts stay', async () => {
+    const [a, b] = await two({ retentionMs: DAY_MS })
+    const paths = Array.from({ length: MAX_PRUNED_RECORDS + 10 }, (_, i) => `key ${i}`)
+    await contest([a, b], 'open', 'last', 'very last', ...paths)
+    for (const path of paths) await settle(a, path)
+    expect(await recordCount(a)).toBe(paths.length)
+    a.runtime.nowMs += 2 * DAY_MS
+    expect(await collect(a.memory.getSettledConflicts()), 'too old to be told').toEqual([])
+    await settle(a, 'last')
+    expect(await recordCount(a), 'dropped in steps').toBe(10)
+    await settle(a, 'very last')
+    expect(await recordCount(a)).toBe(2)
+    const open = await collect(a.memory.getUnresolvedConflicts())
+    expect(open.map(({ path }) => path)).toEqual(['/acme/web/open'])
+    expect(await fsck(a.replica, a.store)).toEqual([])
+  })
+
+  it('P14: is written with what ends the conflict, or neither is', async () => {
+    const [a, b] = await two()
+    await contest([a, b], 'key')
+    let isFull = false
+    const store = intercepted(a.store as MemoryStore, (_partition, write) =>
+      isFull ? Promise.reject(new Error('no space left')) : write()
+    )
+    const replica = await Replica.open({ store, runtime: a.runtime })
+    const memory = createMemory(replica, SCOPE)
+    const { id } = await memory.getConflict('key')
+    isFull = true
+    await expect(memory.resolveConflict(id, { keep: 'local' })).rejects.toThrow('no space left')
+    const again = await openDevice(a.store, a.runtime)
+    expect(await collect(again.memory.getSettledConflicts())).toEqual([])
+    expect(await collect(again.memory.getUnresolvedConflicts())).toHaveLength(1)
+  })
+})
+
+describe('a thousand open conflicts among other memories', () => {
+  it('are listed by reading the index and their own rows, a scope’s by those of the scope', async () => {
+    const [a, b] = await two()
+    const written = async (device: Device, count: number): Promise<void> => {
+      await Promise.all(
+        Array.from({ length: count }, (_, i) =>
+          device.memory.public.put(`${i % 10}/key ${i}`, device.replica.device)
+        )
+      )
+    }
+    await written(b, 1200)
+    await written(a, 1000)
+    await pull(a, b)
+    const { store, reads, reset } = counted(a.store as MemoryStore)
+    const { memory } = await openDevice(store, a.runtime)
+    reset()
+    expect(await collect(memory.getUnresolvedConflicts())).toHaveLength(1000)
+    expect(Object.fromEntries(reads)).toEqual({ E: 1000, F: 2000 })
+    reset()
+    await using snapshot = memory.within('3').snapshot()
+    expect(await collect(snapshot.conflicts())).toHaveLength(100)
+    expect(Object.fromEntries(reads)).toEqual({ E: 100, F: 200 })
+    reset()
+    expect((await memory.conflictStats()).open).toBe(1000)
+    expect(Object.fromEntries(reads)).toEqual({ E: 1000, F: 2000 })
+  })
+})

@@ -14,14 +14,17 @@ import type { ConflictKind, EntryId, VersionSummary } from '../versions.ts'
  * What is not there is null. Values and labels are in the history, not here.
  */
 
-const CONFLICT_KINDS: readonly ConflictKind[] = [
-  'edit',
-  'delete',
-  'document',
-  'fork',
-  'unreadable',
-  'reopened'
-]
+/** A number for every kind there is: the compiler misses one that is left out. */
+const KIND_CODES: { readonly [K in ConflictKind]: number } = {
+  edit: 0,
+  delete: 1,
+  document: 2,
+  fork: 3,
+  unreadable: 4,
+  reopened: 5,
+  incomplete: 6
+}
+const CONFLICT_KINDS = Object.keys(KIND_CODES) as ConflictKind[]
 const VERSION_KINDS: readonly VersionSummary['kind'][] = ['value', 'deleted', 'document', 'unreadable']
 const ROW_FIELDS = 8
 const AUTHOR_FIELDS = 3
@@ -56,7 +59,7 @@ export function encodeEndedConflict(ended: EndedConflict): Uint8Array {
     ended.id,
     ended.token,
     ended.path,
-    CONFLICT_KINDS.indexOf(ended.kind),
+    KIND_CODES[ended.kind],
     ended.detectedAt,
     ended.settledAt,
     authorFields(ended.endedBy),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { EntryId, HistoryItem } from '../../src/index.ts'
+import type { EntryId, HistoryItem, ValueRead } from '../../src/index.ts'
 import { Forger } from '../support/forge.ts'
 import { collect, type Device, devices, pull, syncAll } from '../support/world.ts'
 
@@ -99,6 +99,24 @@ describe('restore', () => {
       await a.memory.restore('key', { entryId, index })
       expect(await a.memory.public.get('key')).toMatchObject({ value })
     }
+  })
+
+  it('of a document brings its earlier state back, although it holds less', async () => {
+    const [a, b] = (await devices(2)) as [Device, Device]
+    const words = async (device: Device, more?: string): Promise<string> => {
+      await using document = await device.memory.public.doc('notes')
+      const text = document.doc.getText('body')
+      if (more !== undefined) text.insert(text.length, more)
+      return text.toString()
+    }
+    await words(a, 'one')
+    const earlier = await a.memory.public.get('notes')
+    await words(a, ' two')
+    const { entryId } = (earlier as ValueRead).version
+    await a.memory.restore('notes', { entryId })
+    await pull(b, a)
+    expect(await words(b)).toBe('one')
+    expect(await words(a)).toBe('one')
   })
 
   it('of what is not in the history, or cannot be opened, writes nothing', async () => {

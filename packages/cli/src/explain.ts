@@ -19,6 +19,7 @@ interface Facts {
   readonly path?: unknown
   readonly conflictId?: unknown
   readonly currentId?: unknown
+  readonly notifications?: unknown
 }
 
 interface Advice {
@@ -54,6 +55,10 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   },
   CORE_NOT_FOUND: { next: () => ['memory list'] },
   CORE_CONFLICT_NOT_FOUND: { kept: BOTH_KEPT, next: () => ['memory conflicts list'] },
+  GUARD_CONFLICT_PENDING: {
+    kept: BOTH_KEPT,
+    next: ({ notifications }) => [settling(notifications)]
+  },
   SYNC_DISCONNECTED: { kept: RESUMES, next: () => ['memory sync'] },
   SYNC_TIMEOUT: { kept: RESUMES, next: () => ['memory sync'] },
   STORE_WRONG_KEY: { kept: ON_DISK },
@@ -64,14 +69,29 @@ const ADVICE: Readonly<Record<string, Advice>> = {
 export function explain(error: unknown): Explanation {
   const code = codeOf(error) ?? 'CIS_UNEXPECTED'
   const advice = ADVICE[code]
+  const message = error instanceof Error ? error.message : String(error)
   const facts = (typeof error === 'object' && error !== null ? error : {}) as Facts
   return {
     code,
-    message: printableText(error instanceof Error ? error.message : String(error)),
+    message: printableText(code === 'GUARD_CONFLICT_PENDING' ? refusalOf(message) : message),
     kept: advice?.kept,
     next: error instanceof CliError ? error.next : (advice?.next?.(facts) ?? []),
     exitCode: exitCodeOf(code)
   }
+}
+
+/**
+ * What a guard's refusal says, without its last line: that is a command, and only this program knows its own name and
+ * which home it is about.
+ */
+export function refusalOf(message: string): string {
+  return message.replace(/\ncis [^\n]*$/, '')
+}
+
+/** The command that settles the first of a refusal's conflicts. */
+export function settling(notifications: unknown): string {
+  const [first] = Array.isArray(notifications) ? (notifications as { readonly id?: unknown }[]) : []
+  return `memory conflicts resolve ${argument(first?.id, 'ID')}`
 }
 
 function argument(fact: unknown, placeholder: string): string {

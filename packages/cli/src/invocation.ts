@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { CisSession, Domain } from 'cis-memory/session'
 import { codeOf, usageError } from './errors.ts'
-import type { Host } from './host.ts'
+import type { Host, Program } from './host.ts'
 import { Output } from './output.ts'
 import { printableLine } from './render/terminal-text.ts'
 
@@ -29,6 +29,8 @@ export class Invocation {
   hasScopeFile = false
   readonly #options: GlobalOptions
   readonly #sessions: CisSession[] = []
+  /** Whether the nearest `.cis.toml` was looked for in vain. */
+  #isWithoutScope = false
 
   constructor(host: Host, options: GlobalOptions) {
     this.host = host
@@ -82,8 +84,9 @@ export class Invocation {
     try {
       return (await library.findScope(this.host.workingDirectory)).scope
     } catch (error) {
-      if (codeOf(error) === 'CIS_NO_SCOPE') return undefined
-      throw error
+      if (codeOf(error) !== 'CIS_NO_SCOPE') throw error
+      this.#isWithoutScope = true
+      return undefined
     }
   }
 
@@ -94,7 +97,17 @@ export class Invocation {
 
   /** Opens what is not about memories: the device, its peers, invitations. */
   async device(scope?: string): Promise<CisSession> {
-    return this.#open(scope ?? this.givenScope ?? '/')
+    const session = await this.#open(scope ?? this.givenScope ?? '/')
+    await this.lookForScope()
+    return session
+  }
+
+  /**
+   * Finds out, for commands that need no scope, whether those they suggest do. A file that cannot be read is the
+   * problem of a command that needs it.
+   */
+  async lookForScope(): Promise<void> {
+    if (this.#options.scope === undefined) await this.projectScope().catch(() => undefined)
   }
 
   async #open(scope: string, domain?: Domain): Promise<CisSession> {
@@ -112,16 +125,13 @@ export class Invocation {
 
   /**
    * A command line that can be copied: with the `--home` and `--scope` of this run, so that it means the same
-   * thing there.
+   * thing there. A command on memories gets the whole space where no file says which scope it would work in.
    */
   command(line: string): string {
-    const { home, scope } = this.#options
-    const needsScope = scope !== undefined && !this.hasScopeFile && !line.includes('--scope')
-    const flags = [
-      ...(home === undefined ? [] : ['--home', quote(home)]),
-      ...(needsScope ? ['--scope', quote(scope)] : [])
-    ]
-    return [this.host.program.typed, ...flags, line].join(' ')
+    const { home, scope: given } = this.#options
+    const needsScope = !this.hasScopeFile && !line.includes('--scope')
+    const scope = given ?? (this.#isWithoutScope && isAboutMemory(line) ? '/' : undefined)
+    return commandLine(this.host.program, { home, scope: needsScope ? scope : undefined }, line)
   }
 
   /** Tells which command comes next, and what for where that does not show. */
@@ -134,6 +144,24 @@ export class Invocation {
   async close(): Promise<void> {
     for (const session of this.#sessions.splice(0)) await session.close()
   }
+}
+
+/** Whether a command works in a scope. */
+export function isAboutMemory(line: string): boolean {
+  return /^(?:memory|curate)\b/.test(line)
+}
+
+/** A command line for a home and a scope, as it is typed where this program runs. */
+export function commandLine(
+  { typed }: Program,
+  { home, scope }: { readonly home?: string | undefined; readonly scope?: string | undefined },
+  line: string
+): string {
+  const flags = [
+    ...(home === undefined ? [] : ['--home', quote(home)]),
+    ...(scope === undefined ? [] : ['--scope', quote(scope)])
+  ]
+  return [typed, ...flags, line].join(' ')
 }
 
 /** An argument as a POSIX shell needs it. */

@@ -6,7 +6,7 @@ import { usageError } from './errors.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { explain } from './explain.ts'
 import type { Host } from './host.ts'
-import { type GlobalOptions, Invocation } from './invocation.ts'
+import { type GlobalOptions, Invocation, isAboutMemory } from './invocation.ts'
 import { registerCommands } from './register.ts'
 import { printableJson } from './render/terminal-text.ts'
 
@@ -88,11 +88,11 @@ export async function run(argv: readonly string[], host: Host): Promise<ExitCode
   } catch (error) {
     if (error instanceof CommanderError) return reportUsage(error, argv, host)
     if (host.signal.aborted) return EXIT.interrupted
-    return report(error, program.opts<GlobalOptions>(), host)
+    return await report(error, program.opts<GlobalOptions>(), host)
   }
 }
 
-function reportUsage(error: CommanderError, argv: readonly string[], host: Host): ExitCode {
+async function reportUsage(error: CommanderError, argv: readonly string[], host: Host): Promise<ExitCode> {
   if (error.exitCode === 0) return EXIT.done // help or the version was asked for
   if (error.code === 'commander.help') return EXIT.usage // a group without its command: its help was printed
   const end = argv.indexOf('--')
@@ -100,9 +100,10 @@ function reportUsage(error: CommanderError, argv: readonly string[], host: Host)
   return report(usageError(error.message.replace(/^error: /, ''), '--help'), { json }, host)
 }
 
-function report(error: unknown, options: GlobalOptions, host: Host): ExitCode {
+async function report(error: unknown, options: GlobalOptions, host: Host): Promise<ExitCode> {
   const { code, message, kept, next, exitCode } = explain(error)
   const cli = new Invocation(host, options)
+  if (next.some(isAboutMemory)) await cli.lookForScope()
   const commands = next.map((line) => cli.command(line))
   if (options.json === true) {
     cli.output.complain(printableJson({ error: { code, message, kept, next: commands, exitCode } }))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cis, failure } from './harness.ts'
+import { cis, failure, type Scene } from './harness.ts'
 
 describe('the command line', () => {
   it('prints help to standard output and is done', async () => {
@@ -164,5 +164,52 @@ describe('the command line', () => {
     expect(exitCode).toBe(2)
     expect(stderr).toContain('has no --dry-run')
     expect(asked).toEqual([])
+  })
+})
+
+describe('a suggested command', () => {
+  const contested = {
+    calls: {
+      'memory.set': () => {
+        throw failure('CORE_CONTESTED', { path: 'a', conflictId: 'k7q2m4x9p3ab' })
+      },
+      'peers.add': () => ({ address: '/ip4/127.0.0.1/tcp/1/p2p/12D3' })
+    }
+  } satisfies Scene
+
+  it('has the home and the scope that this one was given', async () => {
+    const { stderr } = await cis(
+      ['--home', '/h', '--scope', '/acme/my app', 'memory', 'set', 'a', '1'],
+      contested
+    )
+    expect(stderr).toContain(
+      "Next: cis --home /h --scope '/acme/my app' memory conflicts show k7q2m4x9p3ab\n"
+    )
+  })
+
+  it('names no scope where a file says it, and the whole space where none does', async () => {
+    const add = ['peers', 'add', '/ip4/127.0.0.1/tcp/1/p2p/12D3']
+    expect((await cis(add, contested)).stderr).toContain('Next: cis memory sync\n')
+    const nowhere = { ...contested, projectScope: undefined }
+    expect((await cis(add, nowhere)).stderr).toContain('Next: cis --scope / memory sync\n')
+  })
+
+  it("takes the place of the one in a guard's refusal, which knows neither", async () => {
+    const refusal = Object.assign(
+      new Error('a conflict; start with:\ncis memory conflicts resolve k7q2m4x9p3ab'),
+      {
+        code: 'GUARD_CONFLICT_PENDING',
+        notifications: [{ id: 'k7q2m4x9p3ab' }]
+      }
+    )
+    const calls: Scene['calls'] = {
+      'memory.get': () => {
+        throw refusal
+      }
+    }
+    const { exitCode, stderr } = await cis(['--home', '/h', 'memory', 'get', 'a'], { calls })
+    expect(exitCode).toBe(3)
+    expect(stderr.split('cis')).toHaveLength(2)
+    expect(stderr).toContain('Next: cis --home /h memory conflicts resolve k7q2m4x9p3ab\n')
   })
 })

@@ -10,7 +10,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { CisSession, Conflict, GuardResult, MemoryItem } from 'cis-memory/session'
 import { CliError } from '../errors.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { type Invocation, quote } from '../invocation.ts'
+import { refusalOf, settling } from '../explain.ts'
+import { commandLine, type Invocation } from '../invocation.ts'
 import { printableText } from '../render/terminal-text.ts'
 import { bytes, count } from '../render/time.ts'
 import { Account } from './account.ts'
@@ -215,9 +216,9 @@ async function meet({ account, signal, all }: Demo): Promise<Conflict> {
   return conflict
 }
 
-async function refuseAgents({ account, signal, all }: Demo, conflict: Conflict): Promise<void> {
+async function refuseAgents(demo: Demo, conflict: Conflict): Promise<void> {
+  const { cli, account, signal, all, desktop } = demo
   await account.step('The guard refuses to run an agent in that scope')
-  const command = `cis memory conflicts resolve ${conflict.id}`
   const refusals: GuardResult[] = []
   for (const each of all) refusals.push(await runAgent(each, DOCS, signal))
   await account.claim(
@@ -225,16 +226,16 @@ async function refuseAgents({ account, signal, all }: Demo, conflict: Conflict):
     `no agent runs in ${DOCS}, on any device`,
     refusals.map(outcome)
   )
+  const settles = `memory conflicts resolve ${conflict.id}`
+  await account.claim(
+    refusals.every((each) => each.state === 'refused' && settling(each.notifications) === settles),
+    'each refusal names the command that settles it'
+  )
   const [first] = refusals
   if (first?.state === 'refused') {
-    for (const line of printableText(first.message).split('\n')) await account.note(line)
+    for (const line of printableText(refusalOf(first.message)).split('\n')) await account.note(line)
+    await account.command(commandOf(cli, desktop, settles))
   }
-  await account.claim(
-    refusals.every(
-      (each) => each.state === 'refused' && each.message.split('\n').at(-1)?.startsWith(command)
-    ),
-    'the refusal ends with the command that settles it'
-  )
   const others: GuardResult[] = []
   for (const each of all) others.push(await runAgent(each, NOTES, signal))
   await account.claim(
@@ -242,6 +243,11 @@ async function refuseAgents({ account, signal, all }: Demo, conflict: Conflict):
     `agents run in another scope, ${NOTES}`,
     others.map(outcome)
   )
+}
+
+/** A command on the documents of a device, as it is typed here. */
+function commandOf({ host }: Invocation, { device }: Running, line: string): string {
+  return commandLine(host.program, { home: device.home, scope: DOCS }, line)
 }
 
 async function settle(demo: Demo, conflict: Conflict, isPaused: boolean): Promise<void> {
@@ -281,13 +287,12 @@ async function settle(demo: Demo, conflict: Conflict, isPaused: boolean): Promis
 
 async function pauseUntilSettled(demo: Demo, conflict: Conflict): Promise<void> {
   const { cli, account, signal, desktop, all } = demo
-  const { typed } = cli.host.program
-  const prefix = `${typed} --home ${quote(desktop.device.home)} --scope ${DOCS} memory conflicts`
+  const command = (line: string): string => commandOf(cli, desktop, `memory conflicts ${line}`)
   await account.command('')
   await account.note('It is yours to settle. In another terminal, as the desktop:')
   await account.command('')
-  await account.command(`  ${prefix} show ${conflict.id}`)
-  await account.command(`  ${prefix} resolve ${conflict.id} local     # or remote, both, --value TEXT`)
+  await account.command(`  ${command(`show ${conflict.id}`)}`)
+  await account.command(`  ${command(`resolve ${conflict.id} local`)}     # or remote, both, --value TEXT`)
   await account.command('')
   await account.note('The demo goes on when it is settled. Ctrl-C ends it and removes everything.')
   while ((await contestedDevices(all, signal)) === all.length) {

@@ -62,13 +62,14 @@ export async function runDemo(cli: Invocation, { pause, keep }: DemoOptions): Pr
   const account = new Account(cli)
   const directory = await mkdtemp(join(tmpdir(), 'cis-demo-'))
   const devices = ['laptop', 'desktop', 'tablet'].map((name) => new DemoDevice(host, directory, name))
+  const signal = AbortSignal.any([host.signal, ...devices.map(({ lost }) => lost)])
   try {
-    const all = await startDevices(cli, account, devices)
+    const all = await startDevices(account, devices, signal)
     const [laptop, desktop, tablet] = all
     if (laptop === undefined || desktop === undefined || tablet === undefined)
       throw new TypeError('expected 3')
     const canary = makeCanary()
-    const demo = { cli, account, signal: host.signal, laptop, desktop, tablet, all, canary }
+    const demo = { cli, account, signal, laptop, desktop, tablet, all, canary }
     const memories = await shareDocuments(demo)
     await disagree(demo)
     const conflict = await meet(demo)
@@ -98,9 +99,9 @@ export async function runDemo(cli: Invocation, { pause, keep }: DemoOptions): Pr
 }
 
 async function startDevices(
-  cli: Invocation,
   account: Account,
-  devices: readonly DemoDevice[]
+  devices: readonly DemoDevice[],
+  signal: AbortSignal
 ): Promise<readonly Running[]> {
   await account.step('One device makes a space and invites two others')
   const [first, ...others] = devices
@@ -115,7 +116,7 @@ async function startDevices(
   const laptop = await first.session('/demo')
   const joined = await Promise.all(
     others.map(async (device) => {
-      const code = await invite(laptop, cli.host.signal)
+      const code = await invite(laptop, signal)
       const made = await device.cisJson<Made>(['join', '-', ...where(device.name)], code)
       await device.startNode()
       return { made, running: { device, session: await device.session('/demo') } }
@@ -130,8 +131,7 @@ async function startDevices(
   await account.claim(ids.size === 3, 'each device has an identity and an encrypted store of its own')
   await account.claim(spaces.size === 1, 'all three are in one space')
   const known = new Set<string>()
-  for await (const peer of laptop.stream('peers.list', {}, { signal: cli.host.signal }))
-    known.add(peer.device)
+  for await (const peer of laptop.stream('peers.list', {}, { signal })) known.add(peer.device)
   await account.claim(
     made.slice(1).every(({ device }) => known.has(device.id)),
     `${first.name} knows ${others.map(({ name }) => name).join(' and ')} by their keys`
@@ -347,6 +347,8 @@ async function keepPrivate({ account, signal, laptop, tablet, desktop, all, cana
       `no answer of ${each.device.name} holds it, in either domain`
     )
   }
+  // Whatever was lost until here was lost before its node was asked to end.
+  signal.throwIfAborted()
   await Promise.all(all.map(({ device }) => device.stop()))
   const texts = [canary.path, canary.value]
   for (const { device } of strangers) {

@@ -26,13 +26,23 @@ export class DemoDevice implements AsyncDisposable {
   readonly home: string
   readonly #host: Host
   readonly #sessions: CisSession[] = []
+  readonly #lost = new AbortController()
   #node: ChildProcess | undefined
+  #isStopping = false
   #complaints = ''
 
   constructor(host: Host, directory: string, name: string) {
     this.#host = host
     this.name = name
     this.home = join(directory, name)
+  }
+
+  /**
+   * Aborts when the node ends by itself. A session would find the store free and open it in this process, and the demo
+   * would tell of three processes with two.
+   */
+  get lost(): AbortSignal {
+    return this.#lost.signal
   }
 
   /** The process that has the store open. */
@@ -72,6 +82,12 @@ export class DemoDevice implements AsyncDisposable {
   async startNode(): Promise<readonly string[]> {
     const child = this.#spawn(['--json', 'node', 'run'], 'ignore')
     this.#node = child
+    child.once('exit', (exitCode, signal) => {
+      if (this.#isStopping) return
+      const how = signal ?? `exit code ${exitCode}`
+      const message = `the node of ${this.name} ended in the middle of it (${how})`
+      this.#lost.abort(new CliError('CLI_DEMO_FAILED', message))
+    })
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#complaints = (this.#complaints + text).slice(-MAX_COMPLAINT_LENGTH)
     })
@@ -105,6 +121,7 @@ export class DemoDevice implements AsyncDisposable {
 
   /** Ends the node, by force if it will not. */
   async stop(): Promise<void> {
+    this.#isStopping = true
     for (const session of this.#sessions.splice(0)) await session.close().catch(() => {})
     const node = this.#node
     if (node === undefined || node.exitCode !== null || node.signalCode !== null) return

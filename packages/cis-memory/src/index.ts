@@ -25,6 +25,7 @@ export {
   type Merge,
   type MergeRequest,
   type Merger,
+  type OverwrittenKey,
   type PublicMemory,
   type PutOptions,
   type ResolveOptions,

@@ -9,6 +9,7 @@ import type {
   SettledOptions,
   StatsOptions
 } from './conflict/conflict-types.ts'
+import type { OverwrittenKey } from './documents/overwritten.ts'
 import type { MemoryValue } from './entry/value.ts'
 import type { AbortOptions } from './ports/channel.ts'
 import type {
@@ -190,6 +191,8 @@ export interface MemoryEvents {
   'conflict:window': CustomEvent<ConflictWindowEvent>
   /** As many conflicts as the settings name are open, or were noticed within a day. Told once until there are fewer. */
   'conflict:threshold': CustomEvent<ConflictThresholdEvent>
+  /** Keys of a document's map were set on two devices that had not seen each other, and one value is gone. */
+  'document:overwritten': CustomEvent<OverwrittenKey>
   /** One actor was seen to have written two things under one number. */
   'fork:found': CustomEvent<{ readonly actor: string }>
   /** This store goes on under a new actor, because its continuity was in doubt. */

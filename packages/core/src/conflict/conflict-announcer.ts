@@ -1,8 +1,9 @@
 import { timestampMs } from '@cis-memory/clock'
+import { overwrittenAmong } from '../documents/overwritten.ts'
 import { ROOT } from '../entry/path.ts'
 import type { DurableChange } from '../replica/public-domain.ts'
 import type { ReplicaEvents } from '../replica/replica-events.ts'
-import type { Replacement } from '../replica/transaction.ts'
+import type { MergedDocuments, Replacement } from '../replica/transaction.ts'
 import { conflictOf, type Directory, type DomainView } from '../replica/view.ts'
 import type { Read } from '../versions.ts'
 import type { ConflictSettings, ConflictThresholdEvent } from './conflict-types.ts'
@@ -20,7 +21,8 @@ export interface AnnouncerHost {
 }
 
 /**
- * Tells of conflicts once they are on disk: found, settled, near misses, and that there are many. It reads what it tells,
+ * Tells of conflicts once they are on disk: found, settled, near misses, what documents lost where they merge by
+ * themselves, and that there are many. It reads what it tells,
  * so that nobody hears of what a policy decides as of an open conflict.
  */
 export class ConflictAnnouncer {
@@ -34,8 +36,9 @@ export class ConflictAnnouncer {
     this.#settings = settings
   }
 
-  announce({ conflicts, replacements }: DurableChange): void {
+  announce({ conflicts, replacements, documents }: DurableChange): void {
     for (const replacement of replacements) this.#tellOfWindow(replacement)
+    for (const merged of documents) this.#next(async () => this.#tellOfOverwrites(merged))
     if (conflicts.length === 0) return
     this.#next(async () => {
       const view = this.#host.view()
@@ -91,6 +94,12 @@ export class ConflictAnnouncer {
       replacedDeviceName: before.name,
       afterMs
     })
+  }
+
+  #tellOfOverwrites(merged: MergedDocuments): void {
+    for (const key of overwrittenAmong(merged, this.#host.directory)) {
+      this.#host.emit('document:overwritten', key)
+    }
   }
 
   async #checkThresholds(view: DomainView): Promise<void> {

@@ -1,5 +1,5 @@
-import { EMPTY_VECTOR, join, type VersionVector } from '@cis-memory/clock'
-import { applyUpdate, Doc, encodeStateAsUpdate } from 'yjs'
+import { type ActorId, EMPTY_VECTOR, join, type VersionVector } from '@cis-memory/clock'
+import { applyUpdate, compareIDs, Doc, encodeStateAsUpdate } from 'yjs'
 import { conflictId, conflictKind } from '../conflict/detect.ts'
 import type { Path } from '../entry/path.ts'
 import { type Alternative, DELETED } from '../entry/payload.ts'
@@ -11,6 +11,8 @@ import type { OpenedEntry } from '../replica/open-entry.ts'
 import { droppedBelow } from '../replica/replaces.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Transaction } from '../replica/transaction.ts'
+import { holdsState, mergeDocuments } from './merge.ts'
+import { overwrites, overwrittenKey } from './overwritten.ts'
 
 const CONTENT_TYPE = 'application/vnd.yjs'
 /** Marks changes that came from the store, so that they are not saved again. */
@@ -29,8 +31,8 @@ export class MemoryDocument implements MemoryDoc {
   /** What it was made of, so that its next save may cover that and nothing else. */
   #seen: VersionVector = EMPTY_VECTOR
   #dropped: VersionVector = EMPTY_VECTOR
-  /** Whether it ever was in the store. Until then there was nothing that a deletion could have taken from it. */
-  #isStored = false
+  /** All of it that is in the store. Until there is some, there was nothing that a deletion could have taken from it. */
+  #stored: Uint8Array | undefined
   #isDirty = false
   #dirtySince: number | undefined
   #cancelSave: (() => void) | undefined
@@ -102,10 +104,33 @@ export class MemoryDocument implements MemoryDoc {
       for (const { kind, value } of entry.alternatives) {
         if (kind === 'deleted') continue
         if (kind !== 'document') throw notADocument()
-        applyState(this.doc, value as Uint8Array)
-        this.#isStored = true
+        this.#takeIn(entry, value as Uint8Array)
       }
       if (!isDeletion(entry)) this.#see(entry)
+    }
+  }
+
+  #takeIn({ stored }: OpenedEntry, state: Uint8Array): void {
+    if (this.#stored !== undefined && holdsState(this.#stored, state)) return
+    if (this.#isDirty) {
+      // Nothing depends on it, and what a member has made so that it cannot be compared is merged all the same.
+      try {
+        this.#reportOverwrites(stored.dot.actor, state)
+      } catch {}
+    }
+    applyState(this.doc, state)
+    this.#stored = this.#stored === undefined ? state : mergeDocuments([this.#stored, state])
+  }
+
+  /** What only this document had is compared with what comes as it comes; what was stored already, by the replica. */
+  #reportOverwrites(actor: ActorId, state: Uint8Array): void {
+    const { events, actor: own } = this.#replica
+    const known = this.#stored === undefined ? [] : overwrites([this.#stored, state])
+    const authors = [this.#replica.authorOf(own), this.#replica.authorOf(actor)] as const
+    for (const overwrite of overwrites([encodeStateAsUpdate(this.doc), state])) {
+      if (known.some(({ lost }) => compareIDs(lost.id, overwrite.lost.id))) continue
+      const detail = overwrittenKey(this.#path, overwrite, authors)
+      events.dispatchEvent(new CustomEvent('document:overwritten', { detail }))
     }
   }
 
@@ -117,9 +142,14 @@ export class MemoryDocument implements MemoryDoc {
 
   async #save(): Promise<void> {
     if (!this.#isDirty) return
+    let state: Uint8Array | undefined
     try {
-      await this.#replica.write('public', (transaction) => this.#plan(transaction))
-      this.#isStored = true
+      await this.#replica.write('public', async (transaction) => {
+        const draft = await this.#plan(transaction)
+        state = draft.alternatives.at(-1)?.value as Uint8Array
+        return [draft]
+      })
+      this.#stored = state
     } catch (error) {
       this.#isDirty = true
       throw error
@@ -127,7 +157,7 @@ export class MemoryDocument implements MemoryDoc {
   }
 
   /** What is live is merged in before it is replaced, so that a save never covers a change it does not hold. */
-  async #plan(transaction: Transaction): Promise<readonly Draft[]> {
+  async #plan(transaction: Transaction): Promise<Draft> {
     const token = this.#replica.view('public').codec.tokens.of(this.#path)
     const live = await transaction.live(token)
     this.#merge(live)
@@ -145,17 +175,17 @@ export class MemoryDocument implements MemoryDoc {
     const alternative: Alternative = { ...DELETED, kind: 'document', value: state, contentType: CONTENT_TYPE }
     const draft = { path: this.#path, agent: undefined, sources: [] }
     const deletions = live.filter(isDeletion)
-    if (!this.#isStored) {
+    if (this.#stored === undefined) {
       for (const deletion of deletions) this.#see(deletion)
-      return [{ ...draft, type: 'ydoc', alternatives: [alternative], dropped: this.#dropped }]
+      return { ...draft, type: 'ydoc', alternatives: [alternative], dropped: this.#dropped }
     }
     const isOwn = ({ stored }: OpenedEntry): boolean => stored.dot.actor === this.#replica.actor
     const others = deletions.filter((entry) => !isOwn(entry)).map((entry) => entry.entryId)
     const spares = others.length === 0 ? undefined : { ids: new Set(others), seen: this.#seen }
     // A write replaces whatever its actor wrote before: what this device has deleted is said beside the document.
     return deletions.some(isOwn)
-      ? [{ ...draft, type: 'put', alternatives: [DELETED, alternative], spares }]
-      : [{ ...draft, type: 'ydoc', alternatives: [alternative], dropped: this.#dropped, spares }]
+      ? { ...draft, type: 'put', alternatives: [DELETED, alternative], spares }
+      : { ...draft, type: 'ydoc', alternatives: [alternative], dropped: this.#dropped, spares }
   }
 }
 

@@ -11,7 +11,8 @@ export async function loadYjs(): Promise<Yjs> {
   return loaded
 }
 
-function yjs(): Yjs {
+/** Yjs, for whoever holds a document that was opened. */
+export function loadedYjs(): Yjs {
   invariant(loaded !== undefined, 'documents are compared and merged after they were opened')
   return loaded
 }
@@ -35,7 +36,7 @@ export async function isDocumentState(bytes: Uint8Array): Promise<boolean> {
  * depend on their order as a document.
  */
 export function mergeDocuments(states: readonly Uint8Array[]): Uint8Array {
-  return states.length === 1 ? (states[0] as Uint8Array) : yjs().mergeUpdates([...states])
+  return states.length === 1 ? (states[0] as Uint8Array) : loadedYjs().mergeUpdates([...states])
 }
 
 /**
@@ -43,8 +44,8 @@ export function mergeDocuments(states: readonly Uint8Array[]): Uint8Array {
  * of a client's clock, and both only ever grow.
  */
 export function holdsState(state: Uint8Array, other: Uint8Array): boolean {
-  const its = yjs().decodeUpdate(state)
-  const others = yjs().decodeUpdate(other)
+  const its = loadedYjs().decodeUpdate(state)
+  const others = loadedYjs().decodeUpdate(other)
   return (
     holdsRanges(insertionsOf(its), insertionsOf(others)) && holdsRanges(deletionsOf(its), deletionsOf(others))
   )
@@ -61,7 +62,7 @@ type Update = ReturnType<Yjs['decodeUpdate']>
 
 function insertionsOf({ structs }: Update): ClockRange[] {
   return structs
-    .filter((struct) => !(struct instanceof yjs().Skip))
+    .filter((struct) => !(struct instanceof loadedYjs().Skip))
     .map(({ id, length }) => ({ client: id.client, from: id.clock, to: id.clock + length }))
 }
 

@@ -27,7 +27,7 @@ import { PublicTransaction } from './public-transaction.ts'
 import { commitKey, commitRange, feedEnd, headRange, metaKey } from './rows.ts'
 import { type CommitRow, decodeCommitRow, encodeCommitRow } from './signed-row.ts'
 import type { StoredEntry } from './stored-entry.ts'
-import type { ConflictChange, Replacement } from './transaction.ts'
+import type { ConflictChange, MergedDocuments, Replacement } from './transaction.ts'
 import { WriteFate } from './write-fate.ts'
 
 const OWN_KEY = metaKey('own')
@@ -38,6 +38,7 @@ export interface DurableChange {
   readonly entries: readonly OpenedEntry[]
   readonly conflicts: readonly ConflictChange[]
   readonly replacements: readonly Replacement[]
+  readonly documents: readonly MergedDocuments[]
   /** Actors now known to have written two things under one number. */
   readonly forks: readonly ActorId[]
   readonly isLocal: boolean
@@ -172,7 +173,7 @@ export class PublicDomain implements WriterHost {
   async write(transaction: PublicTransaction): Promise<number> {
     const own = transaction.isOvertaken ? await this.#succeed(transaction) : undefined
     const now = this.#parts.runtime.now()
-    const { changes, conflicts } = await transaction.finish(now)
+    const { changes, conflicts, documents } = await transaction.finish(now)
     const recorded = await this.#records.changesFor(conflicts, now)
     await this.#fate.decides(this.rows.write([...changes, ...recorded]))
     this.#lsn = transaction.lsn
@@ -184,6 +185,7 @@ export class PublicDomain implements WriterHost {
       entries: transaction.applied,
       conflicts,
       replacements: transaction.replacements,
+      documents,
       forks,
       isLocal: transaction.isLocal,
       isNewEpoch: own !== undefined

@@ -3,6 +3,7 @@ import type {
   ConflictThresholdEvent,
   ConflictWindowEvent
 } from '../conflict/conflict-types.ts'
+import type { OverwrittenKey } from '../documents/overwritten.ts'
 import type { Conflict, Domain, EntryId } from '../versions.ts'
 
 /** What a replica tells its handles. Each handle passes on what lies in its scope. */
@@ -13,6 +14,7 @@ export interface ReplicaEvents {
   'conflict:settled': CustomEvent<ConflictSettledEvent>
   'conflict:window': CustomEvent<ConflictWindowEvent>
   'conflict:threshold': CustomEvent<ConflictThresholdEvent>
+  'document:overwritten': CustomEvent<OverwrittenKey>
   'fork:found': CustomEvent<{ actor: string }>
   'epoch:started': CustomEvent<{ reason: string }>
 }

@@ -38,6 +38,12 @@ export interface Replacement {
   readonly replaced: Header
 }
 
+/** Documents that merge when they are read, and those among them that have just come. */
+export interface MergedDocuments {
+  readonly live: readonly OpenedEntry[]
+  readonly arrived: readonly OpenedEntry[]
+}
+
 /** How a domain feeds its changes to peers; the private domain does not. */
 export interface FeedWriter {
   /** The next log sequence number. */
@@ -54,6 +60,13 @@ interface PathState {
   readonly before: readonly OpenedEntry[]
   live: readonly OpenedEntry[]
   isChanged: boolean
+}
+
+/** What a transaction comes to. */
+export interface Finished {
+  readonly changes: readonly RowChange[]
+  readonly conflicts: readonly ConflictChange[]
+  readonly documents: readonly MergedDocuments[]
 }
 
 /**
@@ -141,17 +154,17 @@ export class Transaction {
   }
 
   /** Writes the live rows and the conflict index of every changed path, and gives all changes. */
-  async finish(
-    now: number
-  ): Promise<{ changes: readonly RowChange[]; conflicts: readonly ConflictChange[] }> {
+  async finish(now: number): Promise<Finished> {
     const conflicts: ConflictChange[] = []
+    const documents: MergedDocuments[] = []
     for (const state of this.#paths.values()) {
       if (!state.isChanged) continue
       this.put(liveKey(state.token), encodeLiveRow(state.live.map((entry) => entry.stored)))
       const change = await this.#indexConflict(state, now)
       if (change !== undefined) conflicts.push(change)
+      if (areMerged(state.live)) documents.push({ live: state.live, arrived: arrivedIn(state) })
     }
-    return { changes: [...this.#changes.values()], conflicts }
+    return { changes: [...this.#changes.values()], conflicts, documents }
   }
 
   async #indexConflict(state: PathState, now: number): Promise<ConflictChange | undefined> {
@@ -226,4 +239,12 @@ export class Transaction {
     if (entry.lsn > 0n) this.delete(feedKey(entry.lsn))
     this.put(historyKey(entry.header), encodeHistoryRow({ ...entry, lsn: 0n }))
   }
+}
+
+function areMerged(live: readonly OpenedEntry[]): boolean {
+  return live.length > 1 && live[0]?.alternatives[0]?.kind === 'document' && conflictKind(live) === undefined
+}
+
+function arrivedIn({ before, live }: PathState): OpenedEntry[] {
+  return live.filter((entry) => !before.some(({ entryId }) => entryId === entry.entryId))
 }

@@ -15,7 +15,12 @@ export interface Home {
   readonly socketDirectory: string
   /** Addresses of peers, remembered between runs. */
   readonly peersFile: string
+  /** There from before the store has a space until there is a configuration: whoever is making the home. */
+  readonly unfinishedFile: string
 }
+
+/** What can make a home. */
+export type Maker = 'init' | 'join'
 
 /** The home a user means who names none: `CIS_HOME`, or `~/.cis`. */
 export function defaultHome(environment: Readonly<Record<string, string | undefined>>): string {
@@ -32,7 +37,8 @@ export function homeAt(directory: string): Home {
     keyFile: join(absolute, 'key'),
     storeDirectory: join(absolute, 'store'),
     socketDirectory: join(absolute, 'socket'),
-    peersFile: join(absolute, 'peers.json')
+    peersFile: join(absolute, 'peers.json'),
+    unfinishedFile: join(absolute, 'unfinished')
   }
 }
 
@@ -54,18 +60,43 @@ export async function checkHome(directory: string): Promise<Home> {
 }
 
 /**
+ * Where a home may be made. Makes nothing.
+ *
+ * @throws {CisError} `CIS_HOME_EXISTS` when a home is there, `CIS_HOME_NOT_PRIVATE`
+ */
+export async function checkVacant(directory: string): Promise<Home> {
+  const home = homeAt(directory)
+  if (await exists(home.directory)) await requirePrivate(home.directory, 'CIS_HOME_NOT_PRIVATE')
+  if (await exists(home.configFile)) throw homeExists(home)
+  return home
+}
+
+/**
  * Makes the directory of a home, for its owner alone. One whose making was interrupted has no configuration yet and
  * is gone on with.
  *
  * @throws {CisError} `CIS_HOME_EXISTS` when a home is there, `CIS_HOME_NOT_PRIVATE`
  */
 export async function makeHome(directory: string): Promise<Home> {
-  const home = homeAt(directory)
-  await mkdir(home.directory, { recursive: true, mode: 0o700 })
-  await requirePrivate(home.directory, 'CIS_HOME_NOT_PRIVATE')
-  if (await exists(home.configFile)) throw homeExists(home)
+  await mkdir(homeAt(directory).directory, { recursive: true, mode: 0o700 })
+  const home = await checkVacant(directory)
   await chmod(home.directory, 0o700)
   return home
+}
+
+/** Notes who makes this home, before its store gets a space: without the note, that space is a program's. */
+export async function markUnfinished(home: Home, maker: Maker): Promise<void> {
+  await writePrivateFile(home.unfinishedFile, `${maker}\n`)
+}
+
+/** Who was making this home when it was interrupted. */
+export async function unfinishedBy(home: Home): Promise<Maker | undefined> {
+  const note = Buffer.from((await readIfThere(home.unfinishedFile)) ?? []).toString('utf8')
+  return note === 'init\n' ? 'init' : note === 'join\n' ? 'join' : undefined
+}
+
+export async function markFinished(home: Home): Promise<void> {
+  await rm(home.unfinishedFile, { force: true })
 }
 
 export function homeExists(home: Home): CisError {
@@ -120,7 +151,7 @@ export async function readIfThere(file: string): Promise<Uint8Array | undefined>
   }
 }
 
-async function exists(file: string): Promise<boolean> {
+export async function exists(file: string): Promise<boolean> {
   return lstat(file).then(
     () => true,
     () => false

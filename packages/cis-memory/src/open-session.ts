@@ -50,7 +50,7 @@ export async function openSession(options: SessionOptions): Promise<CisSession> 
  * @throws {CoreError} `CORE_BAD_OPTION` for a name that is empty or too long
  */
 export async function initHome(options: InitOptions): Promise<HomeResult> {
-  const { initHomeHere } = await import('./holder/open-home.ts')
+  const { initHomeHere } = await import('./holder/new-home.ts')
   return initHomeHere(options)
 }
 
@@ -64,7 +64,7 @@ export async function initHome(options: InitOptions): Promise<HomeResult> {
  * @throws {SyncError} `SYNC_REFUSED` when the other owner said no
  */
 export async function joinHome(options: JoinOptions): Promise<HomeResult> {
-  const { joinHomeHere } = await import('./holder/open-home.ts')
+  const { joinHomeHere } = await import('./holder/new-home.ts')
   return joinHomeHere(options)
 }
 

@@ -33,26 +33,20 @@ export class ConnectionLifecycle {
   }
 
   opened(connection: Connection): void {
-    const { runtime, life, connections, admission } = this.#init
+    const { life, connections, admission } = this.#init
     const device = deviceOfPeer(connection.remotePeer)
     if (device === undefined || !life.isRunning) {
       connection.abort(new Error('not expected'))
       return
     }
     const role = admission.roleOf(device)
-    const isStranger = role === 'stranger'
-    if (isStranger && connection.direction === 'inbound' && admission.isCrowded()) {
+    if (role === 'stranger' && connection.direction === 'inbound' && admission.isCrowded()) {
       connection.abort(new Error('too many strangers'))
       return
     }
     const tracked = new TrackedConnection(connection, device, role)
     connections.add(tracked)
-    const abort = (): void => connection.abort(new Error('took too long'))
-    tracked.cancelTimer = runtime.timer(isStranger ? STRANGER_IDLE_MS : IDENTIFY_TIMEOUT_MS, () => {
-      if (!isStranger || tracked.channels.size === 0) return abort()
-      this.endSoon(tracked)
-      tracked.cancelTimer = runtime.timer(STRANGER_CONNECTION_MS - STRANGER_IDLE_MS, abort)
-    })
+    this.#limit(tracked)
     void this.#introduce(tracked)
   }
 
@@ -98,11 +92,10 @@ export class ConnectionLifecycle {
    * exchange over it. Members identify each other, which each refuses to strangers; strangers probe the line.
    */
   async #introduce(tracked: TrackedConnection): Promise<void> {
-    const { connection, device, role } = tracked
+    const { connection, device } = tracked
     try {
-      if (role === 'member') {
-        await this.#init.identify()?.identify(connection)
-      } else {
+      if (tracked.role === 'member') await this.#identify(tracked)
+      if (tracked.role === 'stranger') {
         const probe = await connection.newStream('/ipfs/ping/1.0.0')
         await probe.close()
       }
@@ -111,7 +104,7 @@ export class ConnectionLifecycle {
       connection.abort(error instanceof Error ? error : new Error('no introduction'))
       return
     }
-    if (role === 'stranger') {
+    if (tracked.role === 'stranger') {
       tracked.markUp()
       return
     }
@@ -119,5 +112,37 @@ export class ConnectionLifecycle {
     const isFirst = !this.#init.connections.isMemberUp(device)
     tracked.markUp()
     if (isFirst) this.#init.onMemberUp(device)
+  }
+
+  /**
+   * A device that was admitted and lost the answer is a member for us, and takes us for a stranger: it refuses. While
+   * strangers may come, it may be the one it takes itself for, and ask again.
+   */
+  async #identify(tracked: TrackedConnection): Promise<void> {
+    const { admission, identify } = this.#init
+    try {
+      await identify()?.identify(tracked.connection)
+    } catch (error) {
+      const isInbound = tracked.connection.direction === 'inbound'
+      if (!isInbound || !admission.mayStay(tracked) || admission.isCrowded()) throw error
+      tracked.role = 'stranger'
+      tracked.cancelTimer()
+      this.#limit(tracked)
+    }
+  }
+
+  /** Bounds the time of a connection: a member's until its introduction, a stranger's altogether. */
+  #limit(tracked: TrackedConnection): void {
+    const { runtime } = this.#init
+    const abort = (): void => tracked.connection.abort(new Error('took too long'))
+    if (tracked.role === 'member') {
+      tracked.cancelTimer = runtime.timer(IDENTIFY_TIMEOUT_MS, abort)
+      return
+    }
+    tracked.cancelTimer = runtime.timer(STRANGER_IDLE_MS, () => {
+      if (tracked.channels.size === 0) return abort()
+      this.endSoon(tracked)
+      tracked.cancelTimer = runtime.timer(STRANGER_CONNECTION_MS - STRANGER_IDLE_MS, abort)
+    })
   }
 }

@@ -5,15 +5,15 @@ import type { StreamChannel } from './framing.ts'
 
 /**
  * What a connection may carry. A member's carries everything; a stranger's, made while an invitation is open,
- * carries the join protocol and dies young. A role never changes: a stranger who has become a member connects anew,
- * so that nothing agreed upon as a stranger can outlive it.
+ * carries the join protocol and dies young. Nobody rises: a stranger who has become a member connects anew, so that
+ * nothing agreed upon as a stranger can outlive it.
  */
 export type Role = 'member' | 'stranger'
 
 export class TrackedConnection {
   readonly connection: Connection
   readonly device: DeviceId
-  readonly role: Role
+  role: Role
   /** Whether both ends have accepted each other. A dial succeeds before the far side has looked at who we are. */
   isUp = false
   /** No longer wanted: ends with its last channel. */

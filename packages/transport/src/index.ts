@@ -2,7 +2,7 @@ import './runtime-shim.ts'
 
 export { TransportError, type TransportErrorCode } from './errors.ts'
 export type { PublishResult, TopicValidator, Verdict } from './gossip.ts'
-export { type Joined, type JoinWithCodeOptions, joinWithCode } from './join.ts'
+export { inviterOf, type Joined, type JoinWithCodeOptions, joinWithCode } from './join.ts'
 export { createNetwork } from './network.ts'
 export type {
   ChannelHandler,

@@ -1,6 +1,6 @@
 import './runtime-shim.ts'
 import { type AbortOptions, CoreError, type DeviceId, type DeviceKey, type Runtime } from '@cis-memory/core'
-import { decodeInvitation, type Invitation, joinSpace, type Welcome } from '@cis-memory/core/sync'
+import { decodeInvitation, joinSpace, type Welcome } from '@cis-memory/core/sync'
 import { TransportError } from './errors.ts'
 import { createNetwork } from './network.ts'
 import { nodeRuntime } from './node-runtime.ts'
@@ -14,13 +14,18 @@ export interface JoinWithCodeOptions extends AbortOptions {
   readonly name: string
   /** The invitation as it was given. */
   readonly code: string
+  /**
+   * The inviter has shown that it knows the code, and this device is about to claim it: the last moment to make its key
+   * durable, since whoever asks again with the same key gets the same welcome.
+   */
+  readonly prepare?: () => Promise<void>
   /** Makes this device a member, durably. */
   readonly adopt: (welcome: Welcome) => Promise<void>
   /** @default the real clock, randomness and timers */
   readonly runtime?: Runtime
 }
 
-/** Whom this device has joined, and where to find it. */
+/** Whom a device joins, and where to find it. */
 export interface Joined {
   readonly inviter: DeviceId
   readonly addresses: readonly string[]
@@ -34,11 +39,10 @@ export interface Joined {
  * @throws {SyncError} when the inviter's owner says no, or the line breaks
  */
 export async function joinWithCode(options: JoinWithCodeOptions): Promise<Joined> {
-  const { deviceKey, name, runtime = nodeRuntime(), signal, adopt } = options
+  const { deviceKey, name, runtime = nodeRuntime(), signal, prepare, adopt } = options
   const abort: AbortOptions = signal === undefined ? {} : { signal }
   const invitation = decodeInvitation(options.code)
-  const { inviter } = invitation
-  const known = addressesOf(invitation)
+  const { inviter, addresses: known } = inviterOf(options.code)
   if (known.length === 0) {
     throw new TransportError(
       'TRANSPORT_UNREACHABLE',
@@ -57,7 +61,15 @@ export async function joinWithCode(options: JoinWithCodeOptions): Promise<Joined
   try {
     const channel = await network.open(inviter, JOIN_PROTOCOL, { ...abort, asStranger: true })
     const self = { device: deviceKey.id, name }
-    const { addresses } = await joinSpace({ channel, runtime, invitation, self, adopt, ...abort })
+    const { addresses } = await joinSpace({
+      channel,
+      runtime,
+      invitation,
+      self,
+      adopt,
+      ...abort,
+      ...(prepare !== undefined && { prepare })
+    })
     return { inviter, addresses: addresses.length > 0 ? addresses : known }
   } catch (error) {
     signal?.throwIfAborted()
@@ -70,9 +82,14 @@ export async function joinWithCode(options: JoinWithCodeOptions): Promise<Joined
   }
 }
 
-/** The addresses in a code that can be those of the inviter. */
-function addressesOf({ addresses, inviter }: Invitation): string[] {
-  return addresses
+/**
+ * Whom a code leads to, by those of its addresses that can be right.
+ *
+ * @throws {CoreError} `CORE_INVITATION_INVALID`
+ */
+export function inviterOf(code: string): Joined {
+  const { addresses, inviter } = decodeInvitation(code)
+  const usable = addresses
     .map((address) => withDevice(address, inviter))
     .filter((address) => {
       try {
@@ -81,4 +98,5 @@ function addressesOf({ addresses, inviter }: Invitation): string[] {
         return false
       }
     })
+  return { inviter, addresses: usable }
 }

@@ -7,10 +7,12 @@ import {
   type Memory,
   Replica
 } from '@cis-memory/core'
+import type { Welcome } from '@cis-memory/core/sync'
 import { MemoryStore } from '@cis-memory/store'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createNetwork, joinWithCode, Node, type NodeOptions } from '../src/index.ts'
 import { nodeRuntime } from '../src/node-runtime.ts'
+import { newKey } from './support/nodes.ts'
 
 const runtime = nodeRuntime()
 
@@ -94,6 +96,39 @@ describe('a node', () => {
     const { code } = await a.node.invite()
     await join(code, 'second')
     await expect(join(code, 'third')).rejects.toMatchObject({ code: 'CORE_INVITATION_USED' })
+  })
+
+  it('admits a device again that has lost the answer', async () => {
+    const a = await founder()
+    const { code } = await a.node.invite()
+    const store = new MemoryStore()
+    const deviceKey = await deviceIdentity(store, runtime)
+    const lost = new Error('lost')
+    const ask = (adopt: (welcome: Welcome) => Promise<void>) =>
+      joinWithCode({ deviceKey, name: 'second', code, adopt })
+    for (let i = 0; i < 3; i++) await expect(ask(() => Promise.reject(lost))).rejects.toBe(lost)
+    expect(a.replica.isMember(deviceKey.id)).toBe(true)
+    await ask(({ genesis, secret, records }) => adoptSpace(store, { genesis, secret }, records))
+    const b = await start(store)
+    expect(await b.node.syncWithNode(a.node.addresses()[0] ?? '')).toMatchObject({ device: a.node.device })
+  })
+
+  it('makes a device ready only once its inviter has shown that it knows the code', async () => {
+    const a = await founder()
+    const steps: string[] = []
+    const ask = (code: string) =>
+      joinWithCode({
+        deviceKey: newKey(),
+        name: 'second',
+        code,
+        prepare: async () => void steps.push('prepare'),
+        adopt: async () => void steps.push('adopt')
+      })
+    const { code } = await a.node.invite()
+    await ask(code)
+    expect(steps.splice(0)).toEqual(['prepare', 'adopt'])
+    await expect(ask(code)).rejects.toMatchObject({ code: 'CORE_INVITATION_USED' })
+    expect(steps).toEqual([])
   })
 
   it('refuses a code that has expired, and says why', async () => {

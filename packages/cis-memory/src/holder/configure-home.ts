@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { defaultConfigText } from '../config/config.ts'
-import { writePrivateFile } from '../home.ts'
+import { markFinished, writePrivateFile } from '../home.ts'
 import type { HomeResult } from '../operations/session.ts'
 import type { Holder } from './holder.ts'
 
@@ -17,6 +17,7 @@ export async function configureHome(
 ): Promise<HomeResult> {
   const chosen = listen ?? [`/ip4/0.0.0.0/tcp/${await freePort()}`]
   await writePrivateFile(home.configFile, defaultConfigText({ device: device.name, listen: chosen }))
+  await markFinished(home)
   return {
     home: home.directory,
     device: { id: device.device, name: device.name },

@@ -56,7 +56,7 @@ export class DeviceKey {
     return new Uint8Array(sign(null, message, this.#key))
   }
 
-  /** A copy of the 32-byte seed, for the one layer that derives the network identity from it. */
+  /** A copy of the 32-byte seed, for the store that keeps it and the layer that derives the network identity from it. */
   exportSeed(): Uint8Array {
     return new Uint8Array(this.#seed)
   }

@@ -39,14 +39,14 @@ export interface SpaceIdentity {
   readonly secret: Uint8Array
 }
 
-/** This store's device key, made when there is none yet. */
-export async function deviceIdentity(store: Store, runtime: Runtime): Promise<DeviceKey> {
+/** This store's device key. One that has none yet keeps the key that is given, or makes one. */
+export async function deviceIdentity(store: Store, runtime: Runtime, given?: DeviceKey): Promise<DeviceKey> {
   const rows = store.partition('local')
   const known = await rows.get(IDENTITY_KEY)
   if (known !== undefined) return new DeviceKey(known)
-  const seed = runtime.random(SEED_BYTES)
-  await rows.write([{ type: 'put', key: IDENTITY_KEY, value: seed }])
-  return new DeviceKey(seed)
+  const key = given ?? new DeviceKey(runtime.random(SEED_BYTES))
+  await rows.write([{ type: 'put', key: IDENTITY_KEY, value: key.exportSeed() }])
+  return key
 }
 
 /** The key of private path tokens, made when there is none yet. It never leaves this store. */

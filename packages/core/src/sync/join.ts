@@ -75,6 +75,11 @@ export interface JoinOptions extends AbortOptions {
   readonly invitation: Invitation
   /** This device and what its owner calls it. */
   readonly self: Joiner
+  /**
+   * The inviter has shown that it knows the invitation, and this device is about to claim it: the last moment to make
+   * its key durable, since whoever asks again with the same key gets the same welcome.
+   */
+  readonly prepare?: () => Promise<void>
   /** Makes this device a member, durably. The inviter is thanked after it. */
   readonly adopt: (welcome: Welcome) => Promise<void>
 }
@@ -105,6 +110,7 @@ export async function joinSpace(options: JoinOptions): Promise<{ readonly addres
     }
     const mac = joinMac(invitation.secret, 'inviter', transcript)
     if (!isSameMac(offer.bytes(2, MAC_BYTES), mac)) throw refusal('CORE_INVITATION_INVALID')
+    await options.prepare?.()
     await line.send(CLAIM, joinMac(invitation.secret, 'joiner', transcript), self.name)
 
     const { welcome, addresses } = readWelcome(await line.receive(WELCOME, JOIN_DECISION_MS))

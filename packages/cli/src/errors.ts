@@ -5,6 +5,7 @@ export type CliErrorCode =
   | 'CLI_UNREADABLE_FILE'
   | 'CLI_EDIT_FAILED'
   | 'CLI_CANNOT_MERGE'
+  | 'CLI_AUDIT_BROKEN'
   | 'CLI_DEMO_FAILED'
 
 export interface CliErrorOptions extends ErrorOptions {

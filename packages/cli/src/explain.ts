@@ -59,6 +59,9 @@ const ADVICE: Readonly<Record<string, Advice>> = {
     kept: BOTH_KEPT,
     next: ({ notifications }) => [settling(notifications)]
   },
+  CORE_AUDIT_DAMAGED: { kept: ON_DISK, next: () => ['audit verify'] },
+  GUARD_AUDIT_FAILED: { next: () => ['audit verify', 'status'] },
+  GUARD_NOT_FRESH: { kept: ON_DISK, next: () => ['peers list', 'memory sync'] },
   SYNC_DISCONNECTED: { kept: RESUMES, next: () => ['memory sync'] },
   SYNC_TIMEOUT: { kept: RESUMES, next: () => ['memory sync'] },
   STORE_WRONG_KEY: { kept: ON_DISK },

@@ -43,6 +43,13 @@ const GROUPS = [
     }
   },
   {
+    title: 'What agents were given:',
+    commands: {
+      audit: async () => (await import('./commands/audit.ts')).registerAudit,
+      why: async () => (await import('./commands/why.ts')).registerWhy
+    }
+  },
+  {
     title: 'See it work:',
     commands: { demo: async () => (await import('./commands/demo.ts')).registerDemo }
   }

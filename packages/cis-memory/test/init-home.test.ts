@@ -1,11 +1,20 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { parseConfig } from '../src/config/config.ts'
 import { homeAt, initHome, keyFile, openMemory, openSession, readConfig } from '../src/index.ts'
 import { temporaryDirectory } from './temporary.ts'
 
 async function newDirectory(): Promise<string> {
   return join(await temporaryDirectory(), 'home')
+}
+
+/** The keys that a section of a configuration may have, as its error says. */
+async function knownIn(section: string): Promise<readonly string[]> {
+  const error = await parseConfig('config.toml', `${section}zzzzzz = 1`).catch((cause: unknown) => cause)
+  const [, known] = /Known: ([\w, ]+)/.exec(String(error)) ?? []
+  if (known === undefined) throw new Error(`nothing is known of ${section}`)
+  return known.split(', ')
 }
 
 describe('initHome', () => {
@@ -38,9 +47,14 @@ describe('initHome', () => {
     await initHome({ home })
     const text = await readFile(homeAt(home).configFile, 'utf8')
     const lines = text.split('\n')
-    const options = lines.filter((line) => /^\w+ = /.test(line))
-    expect(options).toHaveLength(7)
-    for (const option of options) expect(lines[lines.indexOf(option) - 1]).toMatch(/^# /)
+    for (const [i, line] of lines.entries()) {
+      if (/^\w+ = /.test(line)) expect(lines[i - 1], line).toMatch(/^# /)
+    }
+    for (const section of await knownIn('')) {
+      for (const key of await knownIn(`[${section}]\n`)) {
+        expect(text).toMatch(new RegExp(`^${key} = |\\[${section}\\.${key}\\]`, 'm'))
+      }
+    }
   })
 
   it('changes nothing when there is a home', async () => {

@@ -17,6 +17,7 @@ export type {
   StatsOptions
 } from './conflict/conflict-types.ts'
 export { contentDigest } from './conflict/content-digest.ts'
+export { maySettle } from './conflict/policies.ts'
 export type { OverwrittenKey, OverwrittenSide } from './documents/overwritten.ts'
 export { type DeviceId, DeviceKey, deviceId, devicePublicKey, verifySignature } from './entry/ed25519.ts'
 export { type Path, parsePath, ROOT, resolvePath } from './entry/path.ts'

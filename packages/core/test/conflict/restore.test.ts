@@ -1,7 +1,10 @@
+import { setImmediate } from 'node:timers/promises'
+import type { MemoryStore } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
 import type { EntryId, HistoryItem, ValueRead } from '../../src/index.ts'
 import { Forger } from '../support/forge.ts'
-import { collect, type Device, devices, pull, syncAll } from '../support/world.ts'
+import { Gate, intercepted } from '../support/store-doubles.ts'
+import { collect, type Device, devices, openDevice, pull, syncAll } from '../support/world.ts'
 
 async function history({ memory }: Device, path: string): Promise<HistoryItem[]> {
   return collect(memory.public.history(path))
@@ -137,15 +140,23 @@ describe('restore', () => {
     expect(await b.memory.public.get('key')).toMatchObject({ value: 'mine' })
   })
 
-  it('does not replace what was written meanwhile', async () => {
-    const [a, [one]] = await withHistory()
-    const outcomes = await Promise.allSettled([
-      a.memory.public.put('key', 'four'),
-      a.memory.restore('key', { entryId: one as EntryId })
-    ])
-    const expected = outcomes[1]?.status === 'fulfilled' ? 'one' : 'four'
-    expect(await a.memory.public.get('key')).toMatchObject({ value: expected })
-    const values = (await history(a, 'key')).map(({ version }) => version.value)
-    expect(values).toContain('four')
+  it('does not replace what was written after it had looked', async () => {
+    const [{ store, runtime }, [one]] = await withHistory()
+    const gate = new Gate()
+    const slow = intercepted(store as MemoryStore, async (_partition, write) => {
+      await gate.pass()
+      await write()
+    })
+    const { memory } = await openDevice(slow, runtime)
+    await memory.public.get('key')
+    const standing = gate.close()
+    const writing = memory.public.put('key', 'four')
+    await standing
+    const restoring = memory.restore('key', { entryId: one as EntryId })
+    await setImmediate()
+    gate.open()
+    await writing
+    await expect(restoring).rejects.toMatchObject({ code: 'CORE_STALE_BASE' })
+    expect(await memory.public.get('key')).toMatchObject({ value: 'four' })
   })
 })

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { defaultConfigText, parseConfig, readConfig } from '../../src/config/config.ts'
@@ -79,6 +79,13 @@ resolution = "manual"
       },
       notify: ['tell', '--json']
     })
+  })
+
+  it('takes what the guide on conflicts shows', async () => {
+    const guide = await readFile(new URL('../../../../docs/guide/conflicts.md', import.meta.url), 'utf8')
+    const shown = [...guide.matchAll(/^```toml\n([\s\S]*?)^```/gm)].map((match) => match[1] as string)
+    expect(shown).toHaveLength(2)
+    for (const text of shown) expect(await problem(text)).toMatchObject({ guard: { enforceCheck: true } })
   })
 
   it('announces nothing on the network for a device that only this machine can reach', async () => {

@@ -1,4 +1,4 @@
-import type { ConflictSettings, Memory } from '@cis-memory/core'
+import type { ConflictSettings, Memory, Merger } from '@cis-memory/core'
 import { createMemory, createSpace } from '@cis-memory/core'
 import type { KeySource } from '@cis-memory/store/level'
 import { nodeRuntime } from '@cis-memory/transport/node-runtime'
@@ -27,6 +27,12 @@ export interface OpenMemoryOptions {
   readonly compression?: boolean
   /** What this device makes of conflicts. @default what `config.toml` in the directory says, or it leaves all to people */
   readonly conflict?: ConflictSettings
+  /**
+   * Merges a conflict when its owner asks for it from the `cis` command. What comes out is a proposal, which settles
+   * nothing by itself.
+   * @default nothing does
+   */
+  readonly merger?: Merger
   /**
    * Answer the `cis` command of the same user while this program has the store open. Not on Windows.
    * @default true
@@ -68,6 +74,7 @@ export async function openMemory(options: OpenMemoryOptions): Promise<Memory> {
     epoch: options.epoch ?? 'when-in-doubt',
     compression: options.compression ?? true,
     conflict: options.conflict ?? configured.conflict,
+    merger: options.merger,
     notify: configured.notify,
     auditRetentionMs: guard.auditRetentionMs,
     localSocket: options.localSocket ?? true

@@ -43,6 +43,7 @@ export { type ImportMarkdownOptions, type ImportProgress, importMarkdown } from 
 export { HolderError } from './local-socket/wire-errors.ts'
 export { initHome, joinHome, openSession, runNode } from './open-session.ts'
 export type * from './operations/audit-contract.ts'
+export type * from './operations/conflict-contract.ts'
 export type * from './operations/contract.ts'
 export type * from './operations/session.ts'
 export { type FoundScope, findScope, writeScopeFile } from './scope-file.ts'

@@ -15,6 +15,8 @@ function interrupt(): void {
 
 process.on('SIGINT', interrupt)
 process.on('SIGTERM', interrupt)
+// The terminal is gone: what an editor works on has to go too.
+process.on('SIGHUP', interrupt)
 // A parent that keeps a channel to us wants us to end when it does, whatever ended it. The channel alone must not
 // keep us alive.
 process.on('disconnect', interrupt)
@@ -47,6 +49,7 @@ process.exitCode = await run(process.argv.slice(2), {
   workingDirectory: process.cwd(),
   userDirectory: homedir(),
   signal: interruption.signal,
+  interrupt,
   now: Date.now,
   library: () => import('cis-memory/session')
 })

@@ -48,6 +48,8 @@ export interface Host {
   readonly userDirectory: string
   /** Aborts when the user interrupts. */
   readonly signal: AbortSignal
+  /** Interrupts: a terminal that gives single keys gives Ctrl-C as one of them. */
+  interrupt(): void
   /** Milliseconds since 1970. */
   now(): number
   /** Loads what does the work. Commands that only print help never ask for it. */

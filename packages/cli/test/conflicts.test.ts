@@ -1,11 +1,18 @@
-import type { EntryId, ResolveArguments, ShownConflict } from 'cis-memory/session'
+import type {
+  ConflictStats,
+  EntryId,
+  MergeProposal,
+  ResolveArguments,
+  SettledConflict,
+  ShownConflict
+} from 'cis-memory/session'
 import { describe, expect, it } from 'vitest'
-import { cis, conflict, failure, type Run, type Scene, version } from './harness.ts'
+import { cis, conflict, failure, NOW, type Run, type Scene, shown, version } from './harness.ts'
 
 const ID = 'k7q2m4x9p3ab'
 
-function shows(shown: Partial<ShownConflict> = {}): NonNullable<Scene['calls']> {
-  return { 'conflicts.show': () => ({ conflict: conflict(), ancestor: undefined, ...shown }) }
+function shows(fields: Partial<ShownConflict> = {}): NonNullable<Scene['calls']> {
+  return { 'conflicts.show': () => shown(fields) }
 }
 
 function settles(remaining = 0): NonNullable<Scene['calls']> {
@@ -102,6 +109,18 @@ describe('conflicts show', () => {
     expect(stdout).toContain('(deleted)')
     expect(stdout).toContain('(cannot be opened')
     expect(stdout).toContain('(a document, 2 B)')
+  })
+
+  it('says which policy decides it, and who wrote what an undo brought back', async () => {
+    const { stdout } = await show({ calls: shows({ policy: 'auto_lww' }) })
+    expect(stdout).toContain('The policy auto_lww of this device reads the latest of them.')
+    const versions = [version({ value: 'x' }), version({ value: 'y', index: 1 })]
+    const origins = [version({ deviceName: 'tablet' }), version({ deviceName: 'desktop', isLocal: true })]
+    const reopened = { conflict: conflict({ kind: 'reopened', versions }), origins }
+    const { stdout: shownAgain } = await show({ calls: shows(reopened) })
+    expect(shownAgain).toMatch(
+      /1 local {2}aaaaaaaa\.1\ndesktop \(this device\)[\s\S]*2 remote {2}aaaaaaaa\.0\ntablet/
+    )
   })
 
   it('makes versions harmless on a terminal', async () => {
@@ -239,20 +258,260 @@ describe('conflicts resolve', () => {
   })
 })
 
+describe('conflicts list --settled', () => {
+  const summary = (fields: object) => ({ ...version(fields), kind: 'value' as const })
+  const settled: SettledConflict[] = [
+    {
+      id: 'decidedabcde',
+      path: '/acme/web/rules/tone',
+      kind: 'edit',
+      detectedAt: NOW - 3_600_000,
+      settledAt: undefined,
+      settledBy: { by: 'policy', mode: 'auto_lww' },
+      versions: [summary({}), summary({ deviceName: 'desktop' })]
+    },
+    {
+      id: 'endedabcdefg',
+      path: '/acme/web/deploy/day',
+      kind: 'delete',
+      detectedAt: NOW - 7_200_000,
+      settledAt: NOW - 60_000,
+      settledBy: {
+        by: 'resolution',
+        entryId: 'd'.repeat(32) as EntryId,
+        deviceName: 'desktop',
+        agent: 'owner'
+      },
+      versions: [summary({ agent: 'tuner' }), summary({ deviceName: 'desktop' })]
+    }
+  ]
+  const list = (...flags: string[]) =>
+    cis(['memory', 'conflicts', 'list', '--settled', ...flags], {
+      streams: { 'conflicts.settled': () => settled }
+    })
+
+  it('says what settled each: a policy at every read, or somebody', async () => {
+    const { exitCode, stdout, stderr } = await list()
+    expect(exitCode).toBe(0)
+    expect(stdout.split('\n')).toEqual([
+      'decidedabcde\trules/tone\tedit\tlaptop, desktop\tpolicy auto_lww\tat every read\t2',
+      'endedabcdefg\tdeploy/day\tdelete\tlaptop, desktop\tdesktop, agent owner\t2026-03-01T09:29:00.000Z\t2',
+      ''
+    ])
+    expect(stderr).toContain('Next: cis memory conflicts undo endedabcdefg')
+  })
+
+  it('prints no value as JSON: the record has none', async () => {
+    const { records } = await list('--json')
+    expect(records()).toMatchObject([
+      { id: 'decidedabcde', settledBy: { by: 'policy', mode: 'auto_lww' } },
+      {
+        id: 'endedabcdefg',
+        settledAt: '2026-03-01T09:29:00.000Z',
+        versions: [{ agent: 'tuner', deviceName: 'laptop', writtenAt: '2026-03-01T09:25:00.000Z' }, {}]
+      }
+    ])
+    expect(JSON.stringify(records())).not.toContain('Tuesday')
+  })
+
+  it('asks for the time it was given, and refuses one for open conflicts', async () => {
+    const { asked } = await list('--since', '2h')
+    expect(asked).toEqual([['conflicts.settled', { since: NOW - 2 * 3_600_000 }]])
+    expect((await cis(['memory', 'conflicts', 'list', '--since', '2h'])).exitCode).toBe(2)
+  })
+})
+
+describe('conflicts stats', () => {
+  const stats: ConflictStats = {
+    open: 2,
+    settledByPolicy: 1,
+    settled: 5,
+    byPath: [{ path: '/acme/web/deploy/day', count: 5 }],
+    byScope: [{ scope: '/acme/web/deploy', count: 6 }],
+    byDevices: [
+      {
+        devices: [
+          { device: '2', name: 'lap\u001btop' },
+          { device: '3', name: 'desktop' }
+        ],
+        count: 8
+      }
+    ],
+    perDay: [{ day: '2026-02-28', count: 8 }],
+    suggestions: [
+      {
+        code: 'sync-before-writing',
+        devices: [
+          { device: '2', name: 'laptop' },
+          { device: '3', name: 'desktop' }
+        ],
+        count: 8
+      },
+      { code: 'split-this-key', path: '/acme/web/deploy/day', count: 5 },
+      { code: 'settle-old-conflicts', count: 2 }
+    ]
+  }
+  const show = (argv: readonly string[] = [], scene: Scene = {}) =>
+    cis(['memory', 'conflicts', 'stats', ...argv], { ...scene, calls: { 'conflicts.stats': () => stats } })
+
+  it('counts by key, scope, devices and day, and says what would help', async () => {
+    const { exitCode, stdout, stderr } = await show()
+    expect(exitCode).toBe(0)
+    expect(stdout.split('\n')).toEqual([
+      '2 open, 5 settled, 1 decided by a policy',
+      'key\tdeploy/day\t5',
+      'scope\t/acme/web/deploy\t6',
+      'devices\tlap␛top, desktop\t8',
+      'day\t2026-02-28\t8',
+      ''
+    ])
+    expect(stderr).toContain(
+      'laptop and desktop keep writing without having seen each other (from 8 conflicts)'
+    )
+    expect(stderr).toContain('deploy/day keeps being in conflict (from 5 conflicts)')
+    expect(stderr).toContain('2 conflicts have waited for more than a week.')
+  })
+
+  it('is one object as JSON, for a time and a prefix', async () => {
+    const { records, asked } = await show(['config/', '--since', '7d', '--json'])
+    expect(records()).toMatchObject([{ scope: '/acme/web', open: 2, byPath: [{ count: 5 }] }])
+    expect(asked).toEqual([['conflicts.stats', { prefix: 'config/', since: NOW - 7 * 86_400_000 }]])
+  })
+})
+
+describe('conflicts propose', () => {
+  const proposal: MergeProposal = {
+    conflictId: ID,
+    path: '/acme/web/deploy/day',
+    value: 'We deploy on Tuesday and Friday',
+    contentType: 'text/plain',
+    model: 'merger\u001b-1',
+    promptHash: 'f00d',
+    rationale: 'Both days were meant.',
+    proposedAt: NOW - 60_000,
+    refusedAt: undefined
+  }
+  const propose = (...flags: string[]) =>
+    cis(['memory', 'conflicts', 'propose', 'deploy/day', ...flags], {
+      calls: {
+        ...shows({ canPropose: true }),
+        'conflicts.propose': () => proposal,
+        'conflicts.refuse': () => undefined
+      }
+    })
+
+  it('shows what a model makes of the versions, who it is and why, and settles nothing', async () => {
+    const { exitCode, stdout, stderr, asked } = await propose()
+    expect(exitCode).toBe(0)
+    expect(stdout).toBe(
+      'proposed merge\nmerger␛-1, 1 minute ago, prompt f00d\nBoth days were meant.\n  We deploy on Tuesday{+ and Friday+}\n\n'
+    )
+    expect(stderr).toContain(`Next: cis memory conflicts resolve ${ID} proposal --at deploy/day`)
+    expect(asked.map(([name]) => name)).toEqual(['conflicts.show', 'conflicts.propose'])
+    expect((await propose('--json')).records()).toMatchObject([
+      { model: 'merger\u001b-1', promptHash: 'f00d' }
+    ])
+  })
+
+  it('refuses one, and does nothing with --dry-run', async () => {
+    expect((await propose('--refuse')).asked.at(-1)).toEqual(['conflicts.refuse', { id: ID }])
+    const { exitCode, asked } = await propose('--dry-run')
+    expect({ exitCode, asked }).toEqual({ exitCode: 2, asked: [] })
+  })
+
+  it('is shown with the conflict it is for', async () => {
+    const { stdout } = await cis(['memory', 'conflicts', 'show', ID], { calls: shows({ proposal }) })
+    expect(stdout).toContain('proposed merge')
+    const { records } = await cis(['memory', 'conflicts', 'show', ID, '--json'], {
+      calls: shows({ proposal })
+    })
+    expect(records()).toMatchObject([
+      { id: ID, proposal: { value: proposal.value, rationale: proposal.rationale } }
+    ])
+  })
+})
+
 describe('conflicts undo', () => {
-  it('says that the memory is contested again', async () => {
+  it('takes an id or a key, and says that the memory is contested again', async () => {
     const calls: Scene['calls'] = {
-      'conflicts.undo': () => ({ path: 'x', entryId: 'd'.repeat(32) as EntryId, replaced: [] }),
+      'conflicts.undo': () => ({ path: '/acme/web/x', entryId: 'd'.repeat(32) as EntryId, replaced: [] }),
       'memory.get': () => ({
         state: 'conflict',
-        path: 'x',
+        path: '/acme/web/x',
         base: [],
         conflict: conflict({ kind: 'reopened' })
       })
     }
-    const { exitCode, stderr } = await cis(['memory', 'conflicts', 'undo', 'deploy/day'], { calls })
+    for (const named of [ID, 'x']) {
+      const { exitCode, stderr, asked } = await cis(['memory', 'conflicts', 'undo', named], { calls })
+      expect(exitCode).toBe(0)
+      expect(asked[0]).toEqual(['conflicts.undo', { conflict: named }])
+      expect(stderr).toContain('Undone: x is as it was before.')
+      expect(stderr).toContain('contested again')
+      expect(stderr).toContain(`Next: cis memory conflicts show ${ID}`)
+    }
+  })
+
+  it('ends with exit code 6 when something was written since', async () => {
+    const calls: Scene['calls'] = {
+      'conflicts.undo': () => {
+        throw failure('CORE_STALE_BASE', { path: '/acme/web/x' })
+      }
+    }
+    const { exitCode, stderr } = await cis(['memory', 'conflicts', 'undo', ID], { calls })
+    expect(exitCode).toBe(6)
+    expect(stderr).toContain('Next: cis memory history /acme/web/x')
+  })
+})
+
+describe('restore', () => {
+  const history = [
+    { version: version({ digit: 'b', value: 'Friday' }), isLive: true },
+    { version: version({ digit: 'a', value: 'Tuesday' }), isLive: false },
+    { version: version({ digit: 'c', value: 'x' }), isLive: false },
+    { version: version({ digit: 'c', value: 'y', index: 1 }), isLive: false }
+  ]
+  const restore = (ref: string, ...flags: string[]) =>
+    cis(['memory', 'restore', 'deploy/day', ref, ...flags], {
+      streams: { 'memory.history': () => history },
+      calls: {
+        'memory.restore': ({ path }) => ({
+          path,
+          entryId: 'd'.repeat(32) as EntryId,
+          replaced: ['b'.repeat(32) as EntryId]
+        })
+      }
+    })
+
+  it('writes the version back that the first digits of its id name', async () => {
+    const { exitCode, stderr, asked } = await restore('aaaa')
     expect(exitCode).toBe(0)
-    expect(stderr).toContain('contested again')
-    expect(stderr).toContain(`Next: cis memory conflicts show ${ID}`)
+    const entryId = 'a'.repeat(32)
+    expect(asked.at(-1)).toEqual([
+      'memory.restore',
+      { path: 'deploy/day', domain: 'public', entryId, index: 0 }
+    ])
+    expect(stderr).toContain('Restored deploy/day: Tuesday  laptop, 5 minutes ago')
+    expect((await restore('cccccccc.1', '--private')).asked.at(-1)).toMatchObject([
+      'memory.restore',
+      { domain: 'private', entryId: 'c'.repeat(32), index: 1 }
+    ])
+  })
+
+  it.each([
+    ['ffff', 1],
+    ['cccc', 2],
+    ['not-an-id', 2]
+  ])('writes nothing for %s', async (ref, expected) => {
+    const { exitCode, stderr, asked } = await restore(ref)
+    expect(exitCode).toBe(expected)
+    expect(stderr).toContain('nothing was written')
+    expect(asked.filter(([name]) => name === 'memory.restore')).toEqual([])
+  })
+
+  it('says what it would do with --dry-run', async () => {
+    const { stderr, asked } = await restore('aaaa', '--dry-run')
+    expect(stderr).toContain('Would restore deploy/day: Tuesday')
+    expect(asked.filter(([name]) => name === 'memory.restore')).toEqual([])
   })
 })

@@ -1,7 +1,14 @@
-import type { HomeResult, ImportOutcome, PeerInfo, StatusResult, SyncEvent } from 'cis-memory/session'
+import type {
+  EntryId,
+  HomeResult,
+  ImportOutcome,
+  PeerInfo,
+  StatusResult,
+  SyncEvent
+} from 'cis-memory/session'
 import { describe, expect, it } from 'vitest'
 import type { Library } from '../src/index.ts'
-import { cis, failure, NOW, type Scene } from './harness.ts'
+import { cis, conflict, failure, NOW, type Scene, shown } from './harness.ts'
 
 const HOME: HomeResult = {
   home: '/people/ana/.cis',
@@ -170,6 +177,37 @@ describe('memory sync', () => {
     const { exitCode, stderr } = await sync([synced, done(1)])
     expect(exitCode).toBe(3)
     expect(stderr).toContain('Next: cis memory conflicts list')
+  })
+
+  it('offers to settle what it leaves at once, on a terminal', async () => {
+    let open = 1
+    const scene: Scene = {
+      env: { NO_COLOR: '1' },
+      streams: {
+        'memory.sync': () => [synced, done(1)],
+        'conflicts.list': () => [conflict()]
+      },
+      calls: {
+        'conflicts.show': () => shown(),
+        'conflicts.count': () => open,
+        'conflicts.resolve': ({ id, path = '' }) => {
+          open = 0
+          return { conflictId: id, path, entryId: 'd'.repeat(32) as EntryId, alsoWritten: [] }
+        }
+      }
+    }
+    const settled = await cis(['memory', 'sync'], { ...scene, keys: ['s', 'l'] })
+    expect(settled.exitCode).toBe(0)
+    expect(settled.stderr).toContain('Settled deploy/day: kept local. None left.')
+    open = 1
+    const left = await cis(['memory', 'sync'], { ...scene, keys: ['n'] })
+    expect(left.exitCode).toBe(3)
+    expect(left.asked.map(([name]) => name)).toEqual(['memory.sync'])
+    for (const flag of ['--no-input', '--json']) {
+      const { exitCode, stdout } = await cis(['memory', 'sync', flag], { ...scene, isTerminal: true })
+      expect(exitCode).toBe(3)
+      expect(stdout).not.toContain('Press s')
+    }
   })
 
   it('ends with exit code 4 when no peer was reached', async () => {

@@ -7,6 +7,7 @@ import type {
   Conflict,
   EntryId,
   SessionOptions,
+  ShownConflict,
   StreamArguments,
   StreamItem,
   StreamName,
@@ -99,6 +100,7 @@ export async function cis(argv: readonly string[], given: Scene = {}): Promise<R
     },
     ...scene.library
   } as Library
+  const interruption = new AbortController()
   const keyboard = new Keyboard(scene)
   const stdout = new Capture(scene, keyboard)
   const stderr = new Capture(scene, keyboard)
@@ -111,7 +113,8 @@ export async function cis(argv: readonly string[], given: Scene = {}): Promise<R
     program: { typed: 'cis', executable: 'node', leadingArguments: [] },
     workingDirectory: scene.workingDirectory ?? '/project',
     userDirectory: '/people/ana',
-    signal: new AbortController().signal,
+    signal: interruption.signal,
+    interrupt: () => interruption.abort(new Error('interrupted')),
     now: () => NOW,
     library: async () => library
   })
@@ -237,6 +240,19 @@ export function conflict(fields: Partial<Conflict> = {}): Conflict {
       version({ digit: 'b', value: 'We deploy on Friday' })
     ],
     detectedAt: NOW - 2 * 3_600_000,
+    ...fields
+  }
+}
+
+/** A conflict as `conflicts.show` gives it, of which nothing more is known. */
+export function shown(fields: Partial<ShownConflict> = {}): ShownConflict {
+  return {
+    conflict: conflict(),
+    ancestor: undefined,
+    origins: [],
+    policy: undefined,
+    proposal: undefined,
+    canPropose: false,
     ...fields
   }
 }

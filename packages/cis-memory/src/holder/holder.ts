@@ -4,6 +4,7 @@ import {
   CoreError,
   createMemory,
   type Memory,
+  type Merger,
   Replica,
   type Runtime,
   spaceIdentity
@@ -17,6 +18,7 @@ import type { Home } from '../home.ts'
 import type { ConnectionScope } from '../local-socket/handshake.ts'
 import { prepareSocket, type SocketPlace } from '../local-socket/place.ts'
 import { type LocalSocketServer, type OperationHandler, serveLocalSocket } from '../local-socket/server.ts'
+import type { ConflictHost } from '../operations/conflict-operations.ts'
 import type { PeerName } from '../operations/contract.ts'
 import type { NodeHost } from '../operations/node-operations.ts'
 import { ConflictNotifier } from './conflict-notifier.ts'
@@ -39,6 +41,8 @@ export interface HolderOptions {
   readonly compression: boolean
   /** What this device makes of conflicts. */
   readonly conflict: ConflictSettings
+  /** What merges a conflict when its owner asks for it. @default nothing does */
+  readonly merger?: Merger | undefined
   /** A program that is told of conflicts, with its arguments; `[]` tells nobody. */
   readonly notify: readonly string[]
   /** How long it is on record what agents were given. @default 90 days */
@@ -59,7 +63,7 @@ export function defaultDeviceName(): string {
 }
 
 /** This process's hold on a home: the store, the replica in it, and the socket for everybody else. */
-export class Holder implements NodeHost, AsyncDisposable {
+export class Holder implements NodeHost, ConflictHost, AsyncDisposable {
   readonly home: Home
   readonly runtime: Runtime
   readonly replica: Replica
@@ -165,6 +169,10 @@ export class Holder implements NodeHost, AsyncDisposable {
   get device(): PeerName {
     const { device, membership } = this.replica
     return { device, name: membership.member(device)?.name || device.slice(0, 8) }
+  }
+
+  get merger(): Merger | undefined {
+    return this.#options.merger
   }
 
   get shutdown(): (() => void) | undefined {

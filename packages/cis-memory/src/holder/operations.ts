@@ -1,6 +1,6 @@
 import type { OperationHandler } from '../local-socket/server.ts'
 import { auditCalls, auditStreams } from '../operations/audit-operations.ts'
-import { conflictCalls, conflictStreams } from '../operations/conflict-operations.ts'
+import { type ConflictHost, conflictCalls, conflictStreams } from '../operations/conflict-operations.ts'
 import { dispatch } from '../operations/dispatch.ts'
 import { guardCalls } from '../operations/guard-operations.ts'
 import type { SessionMemory } from '../operations/handlers.ts'
@@ -8,11 +8,14 @@ import { memoryCalls, memoryStreams } from '../operations/memory-operations.ts'
 import { type NodeHost, nodeCalls, nodeStreams } from '../operations/node-operations.ts'
 
 /** Every operation there is, on one session's part of a store. */
-export function operationsOf(host: NodeHost, session: SessionMemory): Omit<OperationHandler, 'close'> {
+export function operationsOf(
+  host: NodeHost & ConflictHost,
+  session: SessionMemory
+): Omit<OperationHandler, 'close'> {
   return dispatch(
     {
       ...memoryCalls(session),
-      ...conflictCalls(session),
+      ...conflictCalls(host, session),
       ...guardCalls(host, session),
       ...auditCalls(session),
       ...nodeCalls(host, session)

@@ -9,20 +9,19 @@
 import type {
   AuditRecord,
   AuditVerdict,
-  Choice,
-  Conflict,
   Domain,
+  EntryId,
   HistoryItem,
   MemoryItem,
   MemoryValue,
   Read,
-  Resolution,
   SearchHit,
   Version,
   Written
 } from '@cis-memory/core'
 import type { ConflictNotification } from '@cis-memory/guard'
 import type { AuditListArguments, AuditVerifyArguments, WhyItem } from './audit-contract.ts'
+import type { ConflictCalls, ConflictStreams } from './conflict-contract.ts'
 
 /** Arguments of operations that need none. */
 export type NoArguments = Readonly<Record<string, never>>
@@ -55,6 +54,14 @@ export interface SetResult {
 }
 
 export interface DeleteArguments extends PathArguments {
+  readonly agent?: string | undefined
+}
+
+export interface RestoreArguments extends PathArguments {
+  /** A version of the history. */
+  readonly entryId: EntryId
+  /** Which of its values, when it has several. @default its only one */
+  readonly index?: number | undefined
   readonly agent?: string | undefined
 }
 
@@ -102,35 +109,6 @@ export interface ImportOutcome {
   readonly outcome: 'created' | 'updated' | 'unchanged' | 'refused'
   /** Why it was refused: an error code. */
   readonly code: string | undefined
-}
-
-export interface ConflictArguments {
-  /** A conflict's id, or the path it is at. */
-  readonly conflict: string
-}
-
-/** A conflict and what its versions have in common. */
-export interface ShownConflict {
-  readonly conflict: Conflict
-  /** The latest version that all of them come from, while history has it. */
-  readonly ancestor: Version | undefined
-}
-
-export interface ResolveArguments {
-  /** The id that was shown. When the conflict is another by now: `CORE_STALE_CONFLICT`. */
-  readonly id: string
-  /**
-   * Where it was shown. With it, a stale id is told from one that never was, and versions that nobody can open are
-   * settled.
-   */
-  readonly path?: string | undefined
-  readonly choice: Choice
-  readonly agent?: string | undefined
-}
-
-export interface UndoArguments {
-  readonly path: string
-  readonly agent?: string | undefined
 }
 
 export interface SyncArguments {
@@ -284,20 +262,15 @@ export type GuardResult =
     }
 
 /** Operations that answer once. */
-export interface CallOperations {
+export interface CallOperations extends ConflictCalls {
   /** Exit code 3 when `state` is `conflict`. */
   'memory.get': { arguments: PathArguments; result: Read }
   /** Writes on the version that is live when it starts. `CORE_CONTESTED` when there are several. */
   'memory.set': { arguments: SetArguments; result: SetResult }
   'memory.delete': { arguments: DeleteArguments; result: DeleteResult }
   'memory.import': { arguments: ImportArguments; result: readonly ImportOutcome[] }
-  /** `CORE_CONFLICT_NOT_FOUND` when there is none. */
-  'conflicts.show': { arguments: ConflictArguments; result: ShownConflict }
-  'conflicts.resolve': { arguments: ResolveArguments; result: Resolution }
-  /** Conflicts that are open in the session's scope. */
-  'conflicts.count': { arguments: NoArguments; result: number }
-  /** Brings back what the last write at a path replaced. */
-  'conflicts.undo': { arguments: UndoArguments; result: Written }
+  /** Writes a version of the history back. `CORE_CONTESTED` while the path is. */
+  'memory.restore': { arguments: RestoreArguments; result: Written }
   /** Tells connected peers about one public memory. A broadcast says whom it reached, never that it was applied. */
   'memory.broadcast': { arguments: { readonly path: string }; result: { readonly reached: number } }
   'memory.curate': { arguments: CurateArguments; result: Written }
@@ -314,7 +287,7 @@ export interface CallOperations {
 }
 
 /** Operations that give items until they end. */
-export interface StreamOperations {
+export interface StreamOperations extends ConflictStreams {
   'memory.list': { arguments: ListArguments; item: MemoryItem }
   /** Best first. */
   'memory.search': { arguments: SearchArguments; item: SearchHit }
@@ -324,7 +297,6 @@ export interface StreamOperations {
   'memory.why': { arguments: PathArguments; item: WhyItem }
   /** Latest first. */
   'audit.list': { arguments: AuditListArguments; item: AuditRecord }
-  'conflicts.list': { arguments: NoArguments; item: Conflict }
   'memory.sync': { arguments: SyncArguments; item: SyncEvent }
   invite: { arguments: InviteArguments; item: InviteEvent }
   'peers.list': { arguments: NoArguments; item: PeerInfo }

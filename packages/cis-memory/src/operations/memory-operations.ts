@@ -12,7 +12,7 @@ import {
 
 type Calls = Pick<
   CallHandlers,
-  'memory.get' | 'memory.set' | 'memory.delete' | 'memory.import' | 'memory.curate'
+  'memory.get' | 'memory.set' | 'memory.delete' | 'memory.restore' | 'memory.import' | 'memory.curate'
 >
 type Streams = Pick<StreamHandlers, 'memory.list' | 'memory.search' | 'memory.history'>
 
@@ -35,6 +35,12 @@ export function memoryCalls(session: SessionMemory): Calls {
       const deleted = replacedBy(before)
       const written = await target.delete(path, { ...given({ agent }), base: before, signal })
       return { written, deleted }
+    },
+
+    'memory.restore': ({ path, domain = 'public', entryId, index, agent }, signal) => {
+      requireDomain(session, domain)
+      const version = { entryId, ...given({ index }) }
+      return session.memory.restore(path, version, { domain, ...given({ agent }), signal })
     },
 
     'memory.import': ({ items, domain, dryRun = false }, signal) =>

@@ -20,7 +20,7 @@ const entryId = v.custom<EntryId>((given) => typeof given === 'string', 'must be
 
 const choice: v.GenericSchema<Choice> = v.union(
   [
-    v.strictObject({ keep: v.picklist(['local', 'remote', 'both']) }),
+    v.strictObject({ keep: v.picklist(['local', 'remote', 'both', 'proposal']) }),
     v.strictObject({ keep: entryId }),
     v.strictObject({ keep: entryId, index: wholeNumber(0) }),
     v.strictObject({ value }),
@@ -52,7 +52,17 @@ export const callSchemas: Schemas<CallOperations> = {
   'conflicts.show': v.strictObject({ conflict: text }),
   'conflicts.resolve': v.strictObject({ id: text, path: label, choice, agent: label }),
   'conflicts.count': none,
-  'conflicts.undo': v.strictObject({ path: text, agent: label }),
+  'conflicts.undo': v.strictObject({ conflict: text, agent: label }),
+  'conflicts.stats': v.strictObject({ since: v.optional(wholeNumber(0)), prefix: label }),
+  'conflicts.propose': v.strictObject({ id: text }),
+  'conflicts.refuse': v.strictObject({ id: text }),
+  'memory.restore': v.strictObject({
+    path: text,
+    domain,
+    entryId,
+    index: v.optional(wholeNumber(0)),
+    agent: label
+  }),
   'memory.broadcast': v.strictObject({ path: text }),
   'memory.curate': v.strictObject({ path: text, as: label }),
   'node.info': none,
@@ -97,6 +107,7 @@ export const streamSchemas: Schemas<StreamOperations> = {
     since: v.optional(wholeNumber(0))
   }),
   'conflicts.list': none,
+  'conflicts.settled': v.strictObject({ since: v.optional(wholeNumber(0)) }),
   'memory.sync': v.strictObject({
     peer: label,
     direction: v.optional(v.picklist(['push', 'pull', 'both'])),

@@ -122,7 +122,7 @@ describe('operations on memory', () => {
 
   it('undo brings back what the last write replaced', async () => {
     for (const value of [1, 2]) await session.call('memory.set', { path: 'a', value })
-    await session.call('conflicts.undo', { path: 'a' })
+    await session.call('conflicts.undo', { conflict: 'a' })
     expect(await session.call('memory.get', { path: 'a' })).toMatchObject({ value: 1 })
   })
 

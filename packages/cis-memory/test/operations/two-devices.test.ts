@@ -293,7 +293,7 @@ describe('a conflict', () => {
     expect(await laptop.session.call('guard.check', { agent: 'reciter' })).toMatchObject({
       state: 'delivered'
     })
-    await laptop.session.call('conflicts.undo', { path: 'config/timeout' })
+    await laptop.session.call('conflicts.undo', { conflict: 'config/timeout' })
     const { conflict, ancestor } = await laptop.session.call('conflicts.show', { conflict: 'config/timeout' })
     expect(conflict).toMatchObject({ kind: 'reopened', versions: [{ value: 60 }, { value: 90 }] })
     expect(ancestor).toMatchObject({ value: 30 })

@@ -139,7 +139,7 @@ async function isWanted(
 ): Promise<boolean> {
   const what = `${count(conflicts, 'conflict')} in ${printableLine(session.scope)}`
   await output.line(`Settle ${what} by "${strategy}"? Press y to do it, any other key to leave them.`)
-  using keys = new Keys(host.stdin, host.signal)
+  using keys = new Keys(host)
   return (await keys.next()) === 'y'
 }
 

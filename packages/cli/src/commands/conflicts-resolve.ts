@@ -22,7 +22,7 @@ export function registerConflictsResolve(conflicts: Command, registration: Regis
     .command('resolve')
     .description('Settle a conflict, or on a terminal one after the other; it can be undone')
     .argument('[conflict]', 'its id as it was shown, or the key it is at (default: all, one after the other)')
-    .argument('[choice]', "local, remote, both, merge, edit, delete, or a version's id")
+    .argument('[choice]', "local, remote, both, merge, proposal, edit, delete, or a version's id")
     .option('--value <value>', 'settle it with another value; - for standard input')
     .addOption(
       new Option('--type <type>', 'how to read --value; file takes the name of one')
@@ -39,12 +39,13 @@ export function registerConflictsResolve(conflicts: Command, registration: Regis
 }
 
 const HELP = `
-  local   what this device wrote, or had before the other came
-  remote  what the other device wrote
-  both    the latest stays; the others are put beside it under names of their own
-  merge   what each changed since what they come from, where that is text and does not overlap
-  edit    what $VISUAL or $EDITOR makes of them
-  delete  none of them
+  local     what this device wrote, or had before the other came
+  remote    what the other device wrote
+  both      the latest stays; the others are put beside it under names of their own
+  merge     what each changed since what they come from, where that is text and does not overlap
+  proposal  what \`conflicts propose\` had a model make of them
+  edit      what $VISUAL or $EDITOR makes of them
+  delete    none of them
 
 A merge tool is a command line that finds its files as "$BASE", "$LOCAL" and "$REMOTE", and leaves what it makes of them
 in "$MERGED". An editor or a tool that fails, or changes nothing, settles nothing.

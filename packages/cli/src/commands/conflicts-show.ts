@@ -3,7 +3,7 @@ import { action, type Registration } from '../action.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { Invocation } from '../invocation.ts'
 import { showConflict, suggestChoices } from '../render/conflict.ts'
-import { conflictRecord, versionRecord } from '../render/records.ts'
+import { shownRecord } from '../render/records.ts'
 
 export function registerConflictsShow(conflicts: Command, registration: Registration): void {
   conflicts
@@ -17,13 +17,12 @@ async function show(cli: Invocation, idOrKey: string): Promise<ExitCode> {
   const { output, host } = cli
   const session = await cli.memory('public')
   const { signal } = host
-  const { conflict, ancestor } = await session.call('conflicts.show', { conflict: idOrKey }, { signal })
+  const shown = await session.call('conflicts.show', { conflict: idOrKey }, { signal })
   if (output.isJson) {
-    const base = ancestor === undefined ? undefined : versionRecord(ancestor)
-    await output.record({ scope: session.scope, ...conflictRecord(conflict), ancestor: base })
+    await output.record({ scope: session.scope, ...shownRecord(shown) })
     return EXIT.done
   }
-  await showConflict(cli, session.scope, { conflict, ancestor })
-  suggestChoices(cli, session.scope, conflict)
+  await showConflict(cli, session.scope, shown)
+  suggestChoices(cli, session.scope, shown.conflict)
   return EXIT.done
 }

@@ -7,6 +7,8 @@ import type { Colors } from '../output.ts'
 import { printableText } from '../render/terminal-text.ts'
 import { bytes, count } from '../render/time.ts'
 import { name } from '../render/version.ts'
+import { Keys } from '../settle/keys.ts'
+import { walkAll } from '../settle/walk.ts'
 
 interface SyncCommandOptions {
   readonly peer?: string
@@ -22,7 +24,10 @@ export function registerSync(memory: Command, registration: Registration): void 
     .option('--peer <peer>', "a peer's name, device id or address (default: every known peer)")
     .addOption(new Option('--push', 'only send').conflicts('pull'))
     .addOption(new Option('--pull', 'only receive').conflicts('push'))
-    .addHelpText('after', '\nExit code 3 when conflicts are left to settle, 4 when no peer could be reached.')
+    .addHelpText(
+      'after',
+      '\nA terminal offers to settle the conflicts it leaves. Exit code 3 when some are left, 4 when no peer could be reached.'
+    )
     .action(action(registration, sync))
 }
 
@@ -46,8 +51,16 @@ async function sync(
     if (event.type === 'done') openConflicts = event.openConflicts
   }
   if (openConflicts === 0) return EXIT.done
+  if (cli.canAsk && (await wantsToSettle(cli))) return walkAll(cli, session, undefined)
   cli.suggest('memory conflicts list')
   return EXIT.contested
+}
+
+/** Asks a person whether to settle what the sync has left, while it is in mind. */
+async function wantsToSettle({ output, host }: Invocation): Promise<boolean> {
+  await output.line('Press s to settle them now, any other key to leave them open.')
+  using keys = new Keys(host)
+  return (await keys.next()) === 's'
 }
 
 function direction({ push, pull }: SyncCommandOptions): 'push' | 'pull' | 'both' {

@@ -9,6 +9,7 @@ const COMMANDS = {
   search: async () => (await import('./memory-search.ts')).registerSearch,
   delete: async () => (await import('./memory-delete.ts')).registerDelete,
   history: async () => (await import('./memory-history.ts')).registerHistory,
+  restore: async () => (await import('./memory-restore.ts')).registerRestore,
   import: async () => (await import('./memory-import.ts')).registerImport,
   conflicts: async () => (await import('./memory-conflicts.ts')).registerConflicts,
   sync: async () => (await import('./memory-sync.ts')).registerSync,

@@ -32,6 +32,8 @@ export interface Draft {
   readonly ending: string
   /** The choice that an edited text comes to. */
   edited(text: string, start: EditStart): Edited
+  /** Another value as a text to go on from. */
+  textOf(value: MemoryValue): string
 }
 
 /** `undefined` when no version is a text or JSON. */
@@ -65,7 +67,8 @@ export async function draftOf({ conflict, ancestor }: ShownConflict): Promise<Dr
     start,
     merged: base === undefined || !isWhole ? undefined : merged(merge, edited),
     ending: isJson ? '.json' : (ENDINGS[contentType ?? ''] ?? '.txt'),
-    edited
+    edited,
+    textOf: (value) => textOf({ value }, isJson)
   }
 }
 
@@ -107,7 +110,7 @@ function commonType(versions: readonly Version[], isJson: boolean): string | und
   return isJson ? undefined : 'text/plain'
 }
 
-function textOf({ value }: Version, isJson: boolean): string {
+function textOf({ value }: Pick<Version, 'value'>, isJson: boolean): string {
   return isJson ? JSON.stringify(value, undefined, 2) : String(value)
 }
 

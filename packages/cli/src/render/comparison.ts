@@ -1,8 +1,8 @@
-import type { Version } from 'cis-memory/session'
+import type { MergeProposal, Version } from 'cis-memory/session'
 import { diffTokens, linesOf } from '../diff/diff-tokens.ts'
 import type { Marking } from './paint.ts'
 import { foldRows, isChangedRow, type Line, linesOfParts, pairedRows, type Row } from './rows.ts'
-import { plainText, versionPreview } from './value.ts'
+import { plainText, valuePreview, versionPreview } from './value.ts'
 import { diffTexts, MAX_LINE_EDITS } from './word-diff.ts'
 
 /** Longest description of what is no text. */
@@ -75,6 +75,22 @@ export async function ancestorLines(
   return foldRows(rows, (_, at) => changed.has(at)).flat(2)
 }
 
+/** What was proposed, marked against what the versions come from, or else against the first of them. */
+export async function proposalLines(
+  { value }: MergeProposal,
+  versions: readonly Version[],
+  ancestor: Version | undefined,
+  { isFolded }: CompareOptions
+): Promise<readonly Line[]> {
+  const others = [...(ancestor === undefined ? [] : [ancestor]), ...versions]
+  const [text, ...texts] = textsOf([{ kind: 'value', value }, ...others])
+  if (text === undefined) return [[{ text: valuePreview(value, PREVIEW_LENGTH), change: 'note' }]]
+  const reference = texts.find((each) => each !== undefined)
+  if (reference === undefined) return plainLines(text)
+  const lines = linesOfParts(await diffTexts(reference, text))
+  return isFolded ? foldLines(lines) : lines
+}
+
 async function changedLines(before: string, after: string): Promise<number[]> {
   const lines = linesOf(before)
   const changes = await diffTokens(lines, linesOf(after), MAX_LINE_EDITS)
@@ -94,7 +110,7 @@ async function changedLines(before: string, after: string): Promise<number[]> {
  * Versions as texts that can be compared; `undefined` for what is no text. Texts are as they are when all are texts;
  * among other values they are JSON as well, or the text `30` would look like the number.
  */
-function textsOf(versions: readonly Version[]): (string | undefined)[] {
+function textsOf(versions: readonly Pick<Version, 'kind' | 'value'>[]): (string | undefined)[] {
   const values = versions.map(({ kind, value }) =>
     kind === 'value' && !(value instanceof Uint8Array) ? value : undefined
   )

@@ -1,11 +1,19 @@
-import type { Conflict, ConflictKind, ShownConflict, Version } from 'cis-memory/session'
+import type {
+  Conflict,
+  ConflictKind,
+  MergeProposal,
+  PolicyDecision,
+  ShownConflict,
+  Version
+} from 'cis-memory/session'
 import { type Invocation, quote } from '../invocation.ts'
-import { ancestorLines, type Comparison, compareVersions } from './comparison.ts'
+import { ancestorLines, type Comparison, compareVersions, proposalLines } from './comparison.ts'
 import { keyWithin } from './paths.ts'
 import { clipRows, type Line } from './rows.ts'
 import { alone, columnCells, type Panel, sideBySide } from './side-by-side.ts'
+import { printableLine } from './terminal-text.ts'
 import { ago, count } from './time.ts'
-import { labels, provenance, shortId } from './version.ts'
+import { labels, name, provenance, shortId } from './version.ts'
 import { wrap } from './wrap.ts'
 
 const WHAT_HAPPENED: Readonly<Record<ConflictKind, string>> = {
@@ -18,19 +26,26 @@ const WHAT_HAPPENED: Readonly<Record<ConflictKind, string>> = {
   reopened: 'was settled, and the settlement was undone'
 }
 
+const DECIDED: Readonly<Record<PolicyDecision['mode'], string>> = {
+  auto_lww: 'The policy auto_lww of this device reads the latest of them.',
+  keep_all: 'The policy keep_all of this device reads all of them.',
+  ai_merge: 'The policy ai_merge of this device reads what was proposed.'
+}
+
 /** Lines of one version on a terminal; a pipe gets all. */
 const MAX_TERMINAL_LINES = 200
 
 /** Prints a conflict: what happened, every version with who and when, what they come from, and what differs. */
 export async function showConflict(cli: Invocation, scope: string, shown: ShownConflict): Promise<void> {
-  const { conflict, ancestor } = localFirst(shown)
+  const { conflict, ancestor, policy, proposal } = forReading(shown)
   const { output, host } = cli
   const colors = output.dataColors
   const { versions, kind, id, path, detectedAt } = conflict
   await output.line(`${colors.bold(keyWithin(scope, path))}  ${colors.dim(`conflict ${id}, ${kind}`)}`)
   const found = `${count(versions.length, 'version')}, found ${ago(detectedAt, host.now())}.`
   const cells = output.isTerminal ? output.columns : Number.POSITIVE_INFINITY
-  for (const line of wrap(`It ${WHAT_HAPPENED[kind]}. ${found}`, cells)) await output.line(line)
+  const decided = policy === undefined ? '' : ` ${DECIDED[policy]}`
+  for (const line of wrap(`It ${WHAT_HAPPENED[kind]}. ${found}${decided}`, cells)) await output.line(line)
   await output.line('')
   const isFolded = output.isTerminal
   const comparison = await compareVersions(versions, ancestor, { isFolded })
@@ -43,6 +58,27 @@ export async function showConflict(cli: Invocation, scope: string, shown: ShownC
     await output.line('')
   }
   if (comparison.legend !== undefined) await output.line(colors.dim(comparison.legend))
+  if (proposal !== undefined) await showProposal(cli, shown, proposal)
+}
+
+/** Prints what was proposed, against what it was made of, with who made it and why. */
+export async function showProposal(
+  cli: Invocation,
+  { conflict: { versions }, ancestor }: ShownConflict,
+  proposal: MergeProposal
+): Promise<void> {
+  const { output, host } = cli
+  const { model, promptHash, proposedAt, rationale } = proposal
+  const head = {
+    title: 'proposed merge',
+    about: [
+      `${name(model)}, ${ago(proposedAt, host.now())}, prompt ${name(promptHash)}`,
+      ...(rationale === undefined ? [] : [printableLine(rationale)])
+    ]
+  }
+  const lines = await proposalLines(proposal, versions, ancestor, { isFolded: output.isTerminal })
+  for (const line of panel(cli, head, lines, 'inline')) await output.line(line)
+  await output.line('')
 }
 
 /** Names the commands that settle it. */
@@ -57,10 +93,18 @@ export function suggestChoices(cli: Invocation, scope: string, conflict: Conflic
   for (const choice of choices) cli.output.talk(`  ${cli.command(`${resolve} ${choice} ${at}`)}`)
 }
 
-/** The conflict with what this device wrote first: on the left, and as number 1. */
-export function localFirst({ conflict, ancestor }: ShownConflict): ShownConflict {
-  const versions = [...conflict.versions].sort((a, b) => Number(b.isLocal) - Number(a.isLocal))
-  return { conflict: { ...conflict, versions }, ancestor }
+/**
+ * The conflict as people look at it: what this device wrote first, on the left and as number 1, and what an undo brought
+ * back as by those who wrote it.
+ */
+export function forReading(shown: ShownConflict): ShownConflict {
+  const { conflict, origins } = shown
+  const versions = conflict.versions.map((version, at): Version => {
+    const { device, deviceName, isLocal, agent, writtenAt } = origins[at] ?? version
+    return { ...version, device, deviceName, isLocal, agent, writtenAt }
+  })
+  versions.sort((a, b) => Number(b.isLocal) - Number(a.isLocal))
+  return { ...shown, conflict: { ...conflict, versions } }
 }
 
 /** `local` and `remote`, for the versions that these words are sure to name. */
@@ -72,6 +116,9 @@ export function sideNames(versions: readonly Version[]): readonly ('local' | 're
     return versions.length === 2 ? 'remote' : undefined
   })
 }
+
+/** Digits of a version's id that are enough to look for it, and which value when its entry has several. */
+export const VERSION_REF: RegExp = /^[0-9a-f]{4,32}(?:\.\d{1,3})?$/
 
 /** What names a version among others: the first digits of its id, and which value when its entry has several. */
 export function versionRef(version: Version, among: readonly Version[]): string {

@@ -2,13 +2,10 @@ import type { MemoryItem } from 'cis-memory/session'
 import type { Invocation } from '../invocation.ts'
 import { keyWithin } from './paths.ts'
 import { itemRecord } from './records.ts'
-import { type Column, printTable } from './table.ts'
+import { type Column, GrowingTable } from './table.ts'
 import { ago, isoTime } from './time.ts'
 import { versionPreview } from './value.ts'
 import { deviceNames, name } from './version.ts'
-
-/** Rows that are aligned together: a page of any length is printed in bounded memory. */
-const ROWS_PER_TABLE = 500
 
 /** Longest value in a line. */
 const PREVIEW_LENGTH = 120
@@ -29,20 +26,16 @@ export async function printItems(
 ): Promise<number> {
   const { output } = cli
   let total = 0
-  let rows: string[][] = []
+  const table = new GrowingTable(output, COLUMNS)
   for await (const { score, ...item } of items) {
     total++
     if (output.isJson) {
       await output.record({ ...itemRecord(item), score })
       continue
     }
-    rows.push(itemRow(cli, scope, item))
-    if (!output.isTerminal || rows.length === ROWS_PER_TABLE) {
-      await printTable(output, COLUMNS, rows)
-      rows = []
-    }
+    await table.add(itemRow(cli, scope, item))
   }
-  if (rows.length > 0) await printTable(output, COLUMNS, rows)
+  await table.end()
   return total
 }
 

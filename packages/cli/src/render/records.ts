@@ -2,7 +2,17 @@
  * What `--json` prints. Fields keep the library's names; times are ISO 8601 in UTC, bytes are base64 under a name
  * that says so.
  */
-import type { Conflict, MemoryItem, MemoryValue, Read, Version } from 'cis-memory/session'
+import type {
+  Authorship,
+  Conflict,
+  MemoryItem,
+  MemoryValue,
+  MergeProposal,
+  Read,
+  SettledConflict,
+  ShownConflict,
+  Version
+} from 'cis-memory/session'
 import { isoTime } from './time.ts'
 
 type JsonRecord = Readonly<Record<string, unknown>>
@@ -42,6 +52,48 @@ export function conflictRecord(conflict: Conflict): JsonRecord {
     detectedAt: isoTime(conflict.detectedAt),
     versions: conflict.versions.map(versionRecord)
   }
+}
+
+export function shownRecord({ conflict, ancestor, origins, policy, proposal }: ShownConflict): JsonRecord {
+  const versions = conflict.versions.map((version, at) => {
+    const origin = origins[at]
+    return { ...versionRecord(version), origin: origin === undefined ? undefined : authorRecord(origin) }
+  })
+  return {
+    ...conflictRecord(conflict),
+    versions,
+    ancestor: ancestor === undefined ? undefined : versionRecord(ancestor),
+    policy,
+    proposal: proposal === undefined ? undefined : proposalRecord(proposal)
+  }
+}
+
+export function proposalRecord({ value, proposedAt, refusedAt, ...proposal }: MergeProposal): JsonRecord {
+  return {
+    ...proposal,
+    ...valueRecord(value),
+    proposedAt: isoTime(proposedAt),
+    refusedAt: refusedAt === undefined ? undefined : isoTime(refusedAt)
+  }
+}
+
+export function settledRecord({ detectedAt, settledAt, versions, ...settled }: SettledConflict): JsonRecord {
+  return {
+    ...settled,
+    detectedAt: isoTime(detectedAt),
+    settledAt: settledAt === undefined ? undefined : isoTime(settledAt),
+    versions: versions.map((version) => ({
+      kind: version.kind,
+      index: version.index,
+      ...authorRecord(version)
+    }))
+  }
+}
+
+type Author = Pick<Authorship, 'entryId' | 'device' | 'deviceName' | 'isLocal' | 'agent' | 'writtenAt'>
+
+function authorRecord({ entryId, device, deviceName, isLocal, agent, writtenAt }: Author): JsonRecord {
+  return { entryId, device, deviceName, isLocal, agent, writtenAt: isoTime(writtenAt) }
 }
 
 export function readRecord(read: Read): JsonRecord {

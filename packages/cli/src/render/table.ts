@@ -63,6 +63,33 @@ export async function printTable(
   )
 }
 
+/** Rows that are aligned together: any number is printed in bounded memory. */
+const ROWS_PER_TABLE = 500
+
+/** A table whose rows come one after the other. */
+export class GrowingTable {
+  readonly #output: Output
+  readonly #columns: readonly Column[]
+  #rows: (readonly string[])[] = []
+
+  constructor(output: Output, columns: readonly Column[]) {
+    this.#output = output
+    this.#columns = columns
+  }
+
+  async add(row: readonly string[]): Promise<void> {
+    this.#rows.push(row)
+    if (!this.#output.isTerminal || this.#rows.length === ROWS_PER_TABLE) await this.end()
+  }
+
+  /** Prints what is not printed yet. */
+  async end(): Promise<void> {
+    const rows = this.#rows
+    this.#rows = []
+    if (rows.length > 0) await printTable(this.#output, this.#columns, rows)
+  }
+}
+
 /** What each column holds at most, with what is missing taken from the flexible ones alike. */
 export function columnWidths(
   columns: readonly Column[],

@@ -32,7 +32,7 @@ export function provenance(version: Version, nowMs: number): string {
 }
 
 /** The devices that wrote these versions, each once, in order. */
-export function deviceNames(versions: readonly Authorship[]): string {
+export function deviceNames(versions: readonly Pick<Authorship, 'deviceName'>[]): string {
   return [...new Set(versions.map((version) => name(version.deviceName)))].join(', ')
 }
 

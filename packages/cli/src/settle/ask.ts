@@ -1,8 +1,9 @@
-import type { Choice, ShownConflict } from 'cis-memory/session'
+import type { Choice, CisSession, ShownConflict } from 'cis-memory/session'
 import type { Invocation } from '../invocation.ts'
 import { draftOf } from '../merge/draft.ts'
-import { localFirst } from '../render/conflict.ts'
-import { editUntilUsable, toolUntilUsable } from './edit.ts'
+import { forReading } from '../render/conflict.ts'
+import { considerProposal } from './consider-proposal.ts'
+import { editUntilUsable, type Made, toolUntilUsable } from './edit.ts'
 import type { Keys } from './keys.ts'
 import { previewMerge } from './merge-preview.ts'
 import { type Offer, offerLines, offersFor } from './offers.ts'
@@ -10,7 +11,9 @@ import { type Offer, offerLines, offersFor } from './offers.ts'
 /** What a person wants done with the conflict that is shown. */
 export type Answer =
   | { readonly type: 'settle'; readonly choice: Choice; readonly said: string }
-  | { readonly type: 'undo' | 'skip' | 'quit' | 'interrupt' }
+  | { readonly type: 'undo' | 'skip' | 'quit' }
+  /** Look at it anew: what is known about it has changed. */
+  | { readonly type: 'again' }
 
 export interface AskOptions {
   /** The merge tool that was asked for. */
@@ -22,20 +25,19 @@ export interface AskOptions {
 /** Asks a person at the terminal what to do with the conflict that is shown: one key is an answer. */
 export async function ask(
   cli: Invocation,
+  session: CisSession,
   keys: Keys,
   given: ShownConflict,
   { tool, ...facts }: AskOptions
 ): Promise<Answer> {
   const { output } = cli
-  const shown = localFirst(given)
+  const shown = forReading(given)
   const draft = await draftOf(shown)
   const offers = offersFor(shown, { draft, ...facts })
   for (;;) {
     for (const line of offerLines(offers, output.columns, output.dataColors)) await output.line(line)
-    const offer = await pressed(keys, offers)
-    if (offer === undefined) return { type: 'interrupt' }
-    const { move } = offer
-    let settled: { readonly choice: Choice; readonly said: string } | undefined
+    const { move } = await pressed(keys, offers)
+    let settled: Made | 'refused' | undefined
     switch (move.type) {
       case 'settle':
       case 'undo':
@@ -48,6 +50,9 @@ export async function ask(
       case 'merge':
         if (draft !== undefined) settled = await previewMerge(cli, keys, shown, draft)
         break
+      case 'proposal':
+        settled = await considerProposal(cli, session, keys, shown, draft)
+        break
       case 'edit':
         if (draft !== undefined) settled = await editUntilUsable(cli, keys, shown, draft)
         break
@@ -55,16 +60,16 @@ export async function ask(
         if (draft !== undefined) settled = await toolUntilUsable(cli, keys, shown, draft, tool)
         break
     }
+    if (settled === 'refused') return { type: 'again' }
     if (settled !== undefined) return { type: 'settle', ...settled }
   }
 }
 
-/** The offer whose key is pressed; `undefined` for an interruption. Numbers of several digits may need Enter. */
-async function pressed(keys: Keys, offers: readonly Offer[]): Promise<Offer | undefined> {
+/** The offer whose key is pressed. Numbers of several digits may need Enter. */
+async function pressed(keys: Keys, offers: readonly Offer[]): Promise<Offer> {
   let digits = ''
   for (;;) {
     const key = await keys.next()
-    if (key === 'interrupt') return undefined
     if (/^\d$/.test(key)) {
       digits += key
       const fitting = offers.filter((offer) => offer.key.startsWith(digits))

@@ -2,7 +2,7 @@ import type { Choice, Conflict, EntryId, ShownConflict } from 'cis-memory/sessio
 import { CliError, usageError } from '../errors.ts'
 import { type Invocation, quote } from '../invocation.ts'
 import { draftOf } from '../merge/draft.ts'
-import { localFirst, matchesRef, versionRef } from '../render/conflict.ts'
+import { forReading, matchesRef, VERSION_REF, versionRef } from '../render/conflict.ts'
 import { readValue, type ValueType } from '../value-input.ts'
 import { editUntilUsable, toolUntilUsable } from './edit.ts'
 import { Keys } from './keys.ts'
@@ -14,9 +14,7 @@ export interface ChoiceOptions {
   readonly tool?: string | true
 }
 
-/** Digits of a version's id that are enough to look for it. */
-const VERSION_REF = /^[0-9a-f]{4,32}(?:\.\d{1,3})?$/
-const CHOICES = "local, remote, both, merge, edit, delete or a version's id"
+const CHOICES = "local, remote, both, merge, proposal, edit, delete or a version's id"
 
 /** Whether a command line says how to settle a conflict, in one way. @throws {CliError} `CLI_USAGE` for several */
 export function saysHow(given: string | undefined, { value, tool }: ChoiceOptions): boolean {
@@ -42,7 +40,8 @@ export async function choiceOf(
     const { value, contentType } = await readValue(cli, options.value, options.type)
     return contentType === undefined ? { value } : { value, contentType }
   }
-  if (given === 'local' || given === 'remote' || given === 'both') return { keep: given }
+  if (given === 'local' || given === 'remote' || given === 'both' || given === 'proposal')
+    return { keep: given }
   if (given === 'delete') return { delete: true }
   if (options.tool === undefined && given !== 'edit' && given !== 'merge')
     return versionChoice(given, shown?.conflict)
@@ -57,7 +56,7 @@ async function workedOut(
   given: string | undefined,
   tool: string | true | undefined
 ): Promise<Choice | undefined> {
-  const draft = await draftOf(localFirst(shown))
+  const draft = await draftOf(forReading(shown))
   if (draft === undefined) throw cannotMerge('no version of this conflict is a text')
   if (given === 'merge') {
     if (draft.merged !== undefined) return draft.merged.choice
@@ -70,7 +69,7 @@ async function workedOut(
   if (given === 'edit' && cli.isInputRefused)
     throw usageError('an editor asks, and --no-input was given; use --value')
   if (tool !== undefined && draft.sides.length < 2) throw cannotMerge('a merge tool needs two texts')
-  using keys = cli.canAsk ? new Keys(cli.host.stdin, cli.host.signal) : undefined
+  using keys = cli.canAsk ? new Keys(cli.host) : undefined
   const made =
     tool === undefined
       ? await editUntilUsable(cli, keys, shown, draft)

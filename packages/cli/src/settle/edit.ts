@@ -24,15 +24,17 @@ const PROBLEMS: Readonly<Record<Extract<Edited, { problem: unknown }>['problem']
  * `undefined` when it comes to nothing; the user has been told why.
  *
  * @param keys without them nobody can be asked
+ * @param start what to begin with, when that is not the draft's own start
  */
 export async function editUntilUsable(
   cli: Invocation,
   keys: Keys | undefined,
   shown: ShownConflict,
-  draft: Draft
+  draft: Draft,
+  start: string = draft.start.text
 ): Promise<Made | undefined> {
   const name = nameOf(shown, draft)
-  return untilUsable(cli, keys, shown, draft, () => editDraft(cli.host, name, draft))
+  return untilUsable(cli, keys, shown, draft, () => editDraft(cli.host, name, draft, start))
 }
 
 /** Opens a merge tool. What it leaves unfinished can be finished in the editor. */

@@ -1,4 +1,4 @@
-import type { InputStream } from '../host.ts'
+import type { Host } from '../host.ts'
 
 /** A character in lower case, or the name of a key that gives none. */
 export type Key = string
@@ -6,29 +6,30 @@ export type Key = string
 const NAMED: Readonly<Record<string, Key>> = {
   '\r': 'enter',
   '\n': 'enter',
-  '\u0003': 'interrupt',
   '\u0004': 'end',
   '\u001b': 'escape'
 }
 
+/** In raw mode no signal comes of it. */
+const CTRL_C = '\u0003'
+
 /**
  * Single keys of a terminal. A key counts only while somebody waits for it: one pressed twice, or before the screen it
- * would answer was there, answers nothing. Several characters at once are a paste and count as none.
+ * would answer was there, answers nothing. Several characters at once are a paste and count as none. Ctrl-C interrupts at any
+ * time.
  */
 export class Keys implements Disposable {
-  readonly #stdin: InputStream
-  readonly #signal: AbortSignal
+  readonly #host: Host
   #waiting: ((key: Key) => void) | undefined
 
-  constructor(stdin: InputStream, signal: AbortSignal) {
-    this.#stdin = stdin
-    this.#signal = signal
+  constructor(host: Host) {
+    this.#host = host
     this.#acquire()
   }
 
   /** The next key that is pressed. @throws the signal's reason once it aborts */
   async next(): Promise<Key> {
-    const signal = this.#signal
+    const { signal } = this.#host
     signal.throwIfAborted()
     let abort: (() => void) | undefined
     try {
@@ -54,19 +55,25 @@ export class Keys implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#stdin.off('data', this.#read)
-    this.#stdin.setRawMode?.(false)
-    this.#stdin.pause()
+    const { stdin } = this.#host
+    stdin.off('data', this.#read)
+    stdin.setRawMode?.(false)
+    stdin.pause()
   }
 
   #acquire(): void {
-    this.#stdin.setRawMode?.(true)
-    this.#stdin.on('data', this.#read)
-    this.#stdin.resume()
+    const { stdin } = this.#host
+    stdin.setRawMode?.(true)
+    stdin.on('data', this.#read)
+    stdin.resume()
   }
 
   readonly #read = (chunk: Uint8Array | string): void => {
     const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8')
+    if (text.includes(CTRL_C)) {
+      this.#host.interrupt()
+      return
+    }
     const [character, ...others] = text
     if (character === undefined || others.length > 0) return
     // A Chinese or Japanese keyboard may give a full-width letter for the same key.

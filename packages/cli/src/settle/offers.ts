@@ -9,7 +9,7 @@ import { author } from '../render/version.ts'
 export type Move =
   | { readonly type: 'settle'; readonly choice: Choice; readonly said: string }
   | { readonly type: 'undo' | 'skip' | 'quit' }
-  | { readonly type: 'merge' | 'edit' | 'tool' | 'help' }
+  | { readonly type: 'merge' | 'proposal' | 'edit' | 'tool' | 'help' }
 
 export interface Offer {
   /** What is pressed: a character, or a version's number. */
@@ -29,7 +29,8 @@ export interface OfferFacts {
 }
 
 /** What can be done with a conflict, each by one key. What core would refuse is not offered. */
-export function offersFor({ conflict: { versions } }: ShownConflict, facts: OfferFacts): readonly Offer[] {
+export function offersFor(shown: ShownConflict, facts: OfferFacts): readonly Offer[] {
+  const { versions } = shown.conflict
   const { draft, canUndo, isOneOfMany } = facts
   const sides = sideNames(versions)
   const offers: Offer[] = []
@@ -63,6 +64,8 @@ export function offersFor({ conflict: { versions } }: ShownConflict, facts: Offe
   }
   if (draft?.merged !== undefined)
     offer('m', 'merge', 'take what each changed; nothing of it overlaps', { type: 'merge' })
+  if (shown.canPropose || shown.proposal !== undefined)
+    offer('a', 'AI merge', 'look at a merge that a model proposes', { type: 'proposal' })
   if (draft !== undefined)
     offer('e', 'edit', 'write the text in your editor, beginning with all of it', { type: 'edit' })
   if (draft !== undefined && draft.sides.length > 1) offer('t', 'tool', 'open a merge tool', { type: 'tool' })

@@ -30,7 +30,7 @@ export async function walk(
   tool: string | undefined
 ): Promise<ExitCode> {
   cli.refuseDryRun('settling conflicts one after the other')
-  using keys = new Keys(cli.host.stdin, cli.host.signal)
+  using keys = new Keys(cli.host)
   return await new Walk(cli, session, targets, keys, tool).run()
 }
 
@@ -78,46 +78,44 @@ class Walk {
   async run(): Promise<ExitCode> {
     await this.#count()
     for (let target = this.#waiting.shift(); target !== undefined; target = this.#waiting.shift()) {
-      const end = await this.#settle(target)
-      if (end !== undefined) {
-        this.#tellEnd()
-        return end === 'interrupt' ? EXIT.interrupted : this.#exitCode
-      }
+      if (!(await this.#settle(target))) break
     }
     this.#tellEnd()
-    return this.#exitCode
-  }
-
-  get #exitCode(): ExitCode {
     return this.#open > 0 ? EXIT.contested : EXIT.done
   }
 
-  /** Resolves to why to stop, or to `undefined` to go on. */
-  async #settle(target: Target): Promise<'quit' | 'interrupt' | undefined> {
+  /** Resolves to whether to go on with the next. */
+  async #settle(target: Target): Promise<boolean> {
     const { output } = this.#cli
     for (;;) {
       const shown = await this.#find(target)
       if (shown === undefined) {
         output.talk(`${keyWithin(this.#session.scope, target.path)} has been settled by somebody else.`)
-        return undefined
+        return true
       }
       await this.#rule()
       await showConflict(this.#cli, this.#session.scope, shown)
       const isOneOfMany = this.#waiting.length > 0
       const canUndo = this.#settled.length > 0
-      const answer = await ask(this.#cli, this.#keys, shown, { tool: this.#tool, canUndo, isOneOfMany })
+      const answer = await ask(this.#cli, this.#session, this.#keys, shown, {
+        tool: this.#tool,
+        canUndo,
+        isOneOfMany
+      })
       switch (answer.type) {
         case 'settle':
-          if (await this.#resolve(shown, answer)) return undefined
+          if (await this.#resolve(shown, answer)) return true
           continue
         case 'undo':
           this.#waiting.unshift(target)
           await this.#undo()
-          return undefined
+          return true
+        case 'again':
+          continue
         case 'skip':
-          return undefined
-        default:
-          return answer.type
+          return true
+        case 'quit':
+          return false
       }
     }
   }
@@ -155,7 +153,7 @@ class Walk {
     const last = this.#settled.pop()
     if (last === undefined) return
     try {
-      await this.#session.call('conflicts.undo', { path: last.path }, { signal })
+      await this.#session.call('conflicts.undo', { conflict: last.path }, { signal })
       output.talk(`Undone: ${keyWithin(this.#session.scope, last.path)} is as it was before.`)
       this.#waiting.unshift(last)
     } catch (error) {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ResolveArguments, ShownConflict } from 'cis-memory/session'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { cis, conflict, type Run, type Scene, version } from '../harness.ts'
+import { cis, conflict, type Run, type Scene, shown, version } from '../harness.ts'
 
 const ID = 'k7q2m4x9p3ab'
 
@@ -37,7 +37,7 @@ async function logged(): Promise<unknown[]> {
 
 async function resolve(
   argv: readonly string[],
-  shown: Partial<ShownConflict>,
+  fields: Partial<ShownConflict>,
   scene: Scene & { readonly editor?: string } = {}
 ): Promise<Run & { readonly choice: unknown }> {
   const { PATH, TMPDIR } = process.env
@@ -48,7 +48,7 @@ async function resolve(
     ...scene,
     env: { ...env, ...scene.env },
     calls: {
-      'conflicts.show': () => ({ conflict: conflict(), ancestor: undefined, ...shown }),
+      'conflicts.show': () => shown(fields),
       'conflicts.count': () => 0,
       'conflicts.resolve': ({ id }: ResolveArguments) => ({
         conflictId: id,
@@ -187,12 +187,12 @@ describe('resolve edit', () => {
        writeFileSync(file, text.startsWith('{broken') ? '{"fixed": true}' : '{broken')`
     )
     const versions = [version({ value: { a: 1 } }), version({ digit: 'b', value: { a: 2 } })]
-    const shown = { conflict: conflict({ versions }) }
-    const asked = await resolve([], shown, { editor, keys: ['e', 'e'] })
+    const fields = { conflict: conflict({ versions }) }
+    const asked = await resolve([], fields, { editor, keys: ['e', 'e'] })
     expect(asked.stderr).toContain('It is not JSON, as the versions are')
     expect(asked.choice).toMatchObject({ value: { fixed: true } })
     expect((await logged()).at(-1)).toBe('{broken\n')
-    const left = await resolve([], shown, { editor, keys: ['e', 'x', 'q'] })
+    const left = await resolve([], fields, { editor, keys: ['e', 'x', 'q'] })
     expect(left.choice).toBeUndefined()
     expect(left.isTerminalRestored).toBe(true)
   })
@@ -202,19 +202,22 @@ describe('resolve merge', () => {
   const versions = [version({ digit: 'a', value: 'A\n\nb\n' }), version({ digit: 'b', value: 'a\n\nB\n' })]
 
   it('takes what each changed', async () => {
-    const shown = { conflict: conflict({ versions }), ancestor: version({ digit: 'e', value: 'a\n\nb\n' }) }
-    expect((await resolve(['merge'], shown)).choice).toEqual({ value: 'A\n\nB\n', contentType: 'text/plain' })
+    const fields = { conflict: conflict({ versions }), ancestor: version({ digit: 'e', value: 'a\n\nb\n' }) }
+    expect((await resolve(['merge'], fields)).choice).toEqual({
+      value: 'A\n\nB\n',
+      contentType: 'text/plain'
+    })
   })
 
   it('settles nothing when that overlaps, when the ancestor is not known, or when a version is no text', async () => {
     const ancestor = version({ digit: 'e', value: 'a\n\nb\n' })
     const deleted = version({ digit: 'c', kind: 'deleted', value: undefined })
-    for (const shown of [
+    for (const fields of [
       { conflict: conflict({ versions }) },
       { ancestor },
       { conflict: conflict({ versions: [...versions, deleted] }), ancestor }
     ]) {
-      const { exitCode, choice, stderr } = await resolve(['merge', '--json'], shown)
+      const { exitCode, choice, stderr } = await resolve(['merge', '--json'], fields)
       expect({ exitCode, choice }).toEqual({ exitCode: 3, choice: undefined })
       expect(stderr).toContain('CLI_CANNOT_MERGE')
     }
@@ -296,14 +299,13 @@ describe('resolve --tool', () => {
     )
     expect(choice).toBeUndefined()
     expect(stderr).toContain('no merge tool is known')
-    const shown: ShownConflict = { conflict: conflict(), ancestor: undefined }
     const walked = await cis(['memory', 'conflicts', 'resolve', '--tool', tool], {
       keys: ['t'],
       workingDirectory: directory,
       env: { NO_COLOR: '1' },
-      streams: { 'conflicts.list': () => [shown.conflict] },
+      streams: { 'conflicts.list': () => [conflict()] },
       calls: {
-        'conflicts.show': () => shown,
+        'conflicts.show': () => shown(),
         'conflicts.count': () => 0,
         'conflicts.resolve': ({ id }) => ({
           conflictId: id,

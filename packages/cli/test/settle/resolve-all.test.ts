@@ -1,6 +1,6 @@
 import type { Choice, Conflict, EntryId } from 'cis-memory/session'
 import { describe, expect, it } from 'vitest'
-import { cis, conflict, failure, type Run, type Scene, version } from '../harness.ts'
+import { cis, conflict, failure, type Run, type Scene, shown, version } from '../harness.ts'
 
 const at = (key: string, fields: Partial<Conflict> = {}): Conflict =>
   conflict({ id: `id-of-${key}`, path: `/acme/web/${key}`, ...fields })
@@ -20,10 +20,11 @@ async function resolveAll(
     ...scene,
     streams: { 'conflicts.list': () => conflicts },
     calls: {
-      'conflicts.show': ({ conflict: id }) => ({
-        conflict: conflicts.find((each) => each.id === id)!,
-        ancestor: version({ value: 'We deploy\n\non Mondays\n' })
-      }),
+      'conflicts.show': ({ conflict: id }) =>
+        shown({
+          conflict: conflicts.find((each) => each.id === id)!,
+          ancestor: version({ value: 'We deploy\n\non Mondays\n' })
+        }),
       'conflicts.resolve': ({ id, path = '' }) => ({
         conflictId: id,
         path,

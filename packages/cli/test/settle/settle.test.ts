@@ -1,6 +1,13 @@
-import type { Choice, Conflict, EntryId, ResolveArguments, ShownConflict } from 'cis-memory/session'
+import type {
+  Choice,
+  Conflict,
+  EntryId,
+  MergeProposal,
+  ResolveArguments,
+  ShownConflict
+} from 'cis-memory/session'
 import { describe, expect, it } from 'vitest'
-import { cis, conflict, failure, type Run, type Scene, version } from '../harness.ts'
+import { cis, conflict, failure, NOW, type Run, type Scene, shown, version } from '../harness.ts'
 
 const ID = 'k7q2m4x9p3ab'
 const PLAIN = { NO_COLOR: '1' }
@@ -35,8 +42,8 @@ class Board {
   }
 }
 
-function shown(fields: Partial<Conflict> = {}, ancestor?: ShownConflict['ancestor']): ShownConflict {
-  return { conflict: conflict(fields), ancestor }
+function open(fields: Partial<Conflict> = {}, ancestor?: ShownConflict['ancestor']): ShownConflict {
+  return shown({ conflict: conflict(fields), ancestor })
 }
 
 /** Presses keys at `conflicts resolve` with these conflicts open. */
@@ -52,7 +59,7 @@ async function press(board: Board, keys: NonNullable<Scene['keys']>, scene: Scen
 }
 
 const three = (): ShownConflict =>
-  shown({
+  open({
     versions: [
       version({ digit: 'a', value: 'Tuesday' }),
       version({ digit: 'b', value: 'Wednesday', isLocal: true, deviceName: 'desktop' }),
@@ -62,7 +69,7 @@ const three = (): ShownConflict =>
 
 describe('settling conflicts one after the other', () => {
   it('takes one key each, and the count falls', async () => {
-    const board = new Board(shown(), shown({ id: 'second', path: '/acme/web/second' }))
+    const board = new Board(open(), open({ id: 'second', path: '/acme/web/second' }))
     const { exitCode, stdout, stderr, isTerminalRestored } = await press(board, ['l', 'r'])
     expect(exitCode).toBe(0)
     expect(board.choices).toEqual([
@@ -84,7 +91,7 @@ describe('settling conflicts one after the other', () => {
     ['B', { keep: 'both' }],
     ['d', { delete: true }]
   ])('%s settles', async (key, choice) => {
-    const board = new Board(shown())
+    const board = new Board(open())
     expect((await press(board, [key])).exitCode).toBe(0)
     expect(board.choices).toEqual([choice])
   })
@@ -111,7 +118,7 @@ describe('settling conflicts one after the other', () => {
       [['1', '\r'], 0],
       [['3'], 2]
     ] as const) {
-      const board = new Board(shown({ versions }))
+      const board = new Board(open({ versions }))
       expect((await press(board, [keys], { columns: 80 })).exitCode).toBe(0)
       expect(board.choices).toEqual([{ keep: 'a'.repeat(32), index }])
     }
@@ -119,7 +126,7 @@ describe('settling conflicts one after the other', () => {
 
   it('shows a deletion against an edit as what it is', async () => {
     const board = new Board(
-      shown(
+      open(
         {
           kind: 'delete',
           versions: [
@@ -142,12 +149,12 @@ describe('settling conflicts one after the other', () => {
 
   it('keeps nothing that cannot be opened', async () => {
     const versions = [version({ kind: 'unreadable', value: undefined }), version({ digit: 'b', value: 'x' })]
-    const { stdout } = await press(new Board(shown({ kind: 'unreadable', versions })), ['2'])
+    const { stdout } = await press(new Board(open({ kind: 'unreadable', versions })), ['2'])
     expect(stdout).toContain('[2] keep that one  [e] edit  [d] delete  [q] quit')
   })
 
   it('leaves open what is skipped, and the rest when it is quit', async () => {
-    const board = new Board(shown(), shown({ id: 'second', path: '/acme/web/second' }), three())
+    const board = new Board(open(), open({ id: 'second', path: '/acme/web/second' }), three())
     const { exitCode, stderr } = await press(board, ['s', 'q'])
     expect(exitCode).toBe(3)
     expect(board.choices).toEqual([])
@@ -156,18 +163,18 @@ describe('settling conflicts one after the other', () => {
   })
 
   it('ends on Ctrl-C as an interruption, the terminal as it was', async () => {
-    const { exitCode, isTerminalRestored } = await press(new Board(shown()), ['\u0003'])
+    const { exitCode, isTerminalRestored } = await press(new Board(open()), ['\u0003'])
     expect({ exitCode, isTerminalRestored }).toEqual({ exitCode: 130, isTerminalRestored: true })
   })
 
   it('takes nothing from a paste', async () => {
-    const board = new Board(shown())
+    const board = new Board(open())
     await press(board, [['local\r', 'q']])
     expect(board.choices).toEqual([])
   })
 
   it('shows what changed since when another device was faster, and asks again', async () => {
-    const board = new Board(shown())
+    const board = new Board(open())
     const now = conflict({
       id: 'another',
       versions: [conflict().versions[0]!, version({ digit: 'c', value: 'Monday' })]
@@ -177,7 +184,7 @@ describe('settling conflicts one after the other', () => {
       calls: {
         'conflicts.resolve': (args: ResolveArguments) => {
           if (++attempts > 1) return board.calls['conflicts.resolve']!(args)
-          board.open.splice(0, 1, { conflict: now, ancestor: undefined })
+          board.open.splice(0, 1, shown({ conflict: now }))
           throw failure('CORE_STALE_CONFLICT', { currentId: 'another' })
         },
         'memory.get': () => ({ state: 'conflict', path: now.path, base: [], conflict: now })
@@ -192,7 +199,7 @@ describe('settling conflicts one after the other', () => {
   })
 
   it('goes on when somebody else has settled the next one meanwhile', async () => {
-    const board = new Board(shown(), shown({ id: 'second', path: '/acme/web/second' }))
+    const board = new Board(open(), open({ id: 'second', path: '/acme/web/second' }))
     const { exitCode, stderr } = await press(board, ['l'], {
       calls: {
         'conflicts.resolve': (args: ResolveArguments) => {
@@ -208,7 +215,7 @@ describe('settling conflicts one after the other', () => {
 
   it('asks again when core refuses the choice', async () => {
     let attempts = 0
-    const board = new Board(shown())
+    const board = new Board(open())
     const { exitCode, stderr } = await press(board, ['l', 'r'], {
       calls: {
         'conflicts.resolve': (args: ResolveArguments) => {
@@ -222,8 +229,8 @@ describe('settling conflicts one after the other', () => {
   })
 
   it('takes back the last one that was settled, and shows it again', async () => {
-    const first = shown()
-    const board = new Board(first, shown({ id: 'second', path: '/acme/web/second' }))
+    const first = open()
+    const board = new Board(first, open({ id: 'second', path: '/acme/web/second' }))
     const { exitCode, stderr, asked } = await press(board, ['l', 'u', 'r', 'l'], {
       calls: {
         'conflicts.undo': () => {
@@ -233,7 +240,7 @@ describe('settling conflicts one after the other', () => {
       }
     })
     expect(exitCode).toBe(0)
-    expect(asked).toContainEqual(['conflicts.undo', { path: '/acme/web/deploy/day' }])
+    expect(asked).toContainEqual(['conflicts.undo', { conflict: '/acme/web/deploy/day' }])
     expect(stderr).toContain('Undone: deploy/day is as it was before.')
     expect(board.choices.map((choice) => ('keep' in choice ? choice.keep.charAt(0) : ''))).toEqual([
       'a',
@@ -247,8 +254,7 @@ describe('settling conflicts one after the other', () => {
       version({ digit: 'a', value: 'ONE\n\ntwo\n', isLocal: true }),
       version({ digit: 'b', value: 'one\n\nTWO\n' })
     ]
-    const merging = (): Board =>
-      new Board(shown({ versions }, version({ digit: 'e', value: 'one\n\ntwo\n' })))
+    const merging = (): Board => new Board(open({ versions }, version({ digit: 'e', value: 'one\n\ntwo\n' })))
     const board = merging()
     const { stdout } = await press(board, ['m', '\r'])
     expect(stdout).toContain(
@@ -258,8 +264,66 @@ describe('settling conflicts one after the other', () => {
     const refused = merging()
     expect((await press(refused, ['m', 'x', 'q'])).exitCode).toBe(3)
     expect(refused.choices).toEqual([])
-    const overlapping = new Board(shown({}, version({ value: 'We deploy' })))
+    const overlapping = new Board(open({}, version({ value: 'We deploy' })))
     expect((await press(overlapping, ['q'])).stdout).not.toContain('[m] merge')
+  })
+
+  it('shows a merge that a model proposes, and settles with it only when it is taken', async () => {
+    const proposal = (value: string): MergeProposal => ({
+      conflictId: ID,
+      path: '/acme/web/deploy/day',
+      value,
+      contentType: 'text/plain',
+      model: 'merger-1',
+      promptHash: 'f00d',
+      rationale: 'Why not both?',
+      proposedAt: NOW,
+      refusedAt: undefined
+    })
+    const asking = (): { board: Board; scene: Scene; refused: string[] } => {
+      const board = new Board(shown({ canPropose: true }))
+      const refused: string[] = []
+      let made = 0
+      const scene: Scene = {
+        calls: {
+          'conflicts.propose': () => proposal(`We deploy on day ${++made}`),
+          'conflicts.refuse': ({ id }) => {
+            refused.push(id)
+          }
+        }
+      }
+      return { board, scene, refused }
+    }
+    const taken = asking()
+    const { stdout } = await press(taken.board, ['a', 'n', '\r'], taken.scene)
+    expect(stdout).toContain('[a] AI merge')
+    expect(stdout).toMatch(
+      /proposed merge\nmerger-1, just now, prompt f00d\nWhy not both\?\n.*day 1[\s\S]*day 2/
+    )
+    expect(taken.board.choices).toEqual([{ keep: 'proposal' }])
+    const refused = asking()
+    expect((await press(refused.board, ['a', 'x', 'q'], refused.scene)).exitCode).toBe(3)
+    expect({ choices: refused.board.choices, refused: refused.refused }).toEqual({
+      choices: [],
+      refused: [ID]
+    })
+    const left = asking()
+    expect((await press(left.board, ['a', 's', 'q'], left.scene)).exitCode).toBe(3)
+    expect({ choices: left.board.choices, refused: left.refused }).toEqual({ choices: [], refused: [] })
+    expect((await press(new Board(open()), ['q'])).stdout).not.toContain('AI merge')
+  })
+
+  it('goes on asking when no merge could be had', async () => {
+    const board = new Board(shown({ canPropose: true }))
+    const { exitCode, stderr } = await press(board, ['a', 'l'], {
+      calls: {
+        'conflicts.propose': () => {
+          throw failure('CORE_BAD_VALUE')
+        }
+      }
+    })
+    expect(stderr).toContain('it failed with CORE_BAD_VALUE')
+    expect(exitCode).toBe(0)
   })
 
   it('is made for people: without a terminal, or with --no-input or --json, it asks for a choice instead', async () => {
@@ -270,7 +334,7 @@ describe('settling conflicts one after the other', () => {
       expect(exitCode).toBe(2)
       expect(asked).toEqual([])
     }
-    const board = new Board(shown())
+    const board = new Board(open())
     const dry = await cis(['memory', 'conflicts', 'resolve', ID, '-n'], { keys: ['l'], calls: board.calls })
     expect(dry.exitCode).toBe(2)
     expect(board.choices).toEqual([])
@@ -291,7 +355,7 @@ describe('what is shown while settling', () => {
   it.each([80, 140])('is harmless and fits %d columns', async (columns) => {
     const author = { deviceName: `lap${hostile}`, agent: `a${hostile}`, tags: [hostile], category: hostile }
     const board = new Board(
-      shown(
+      open(
         {
           path: `/acme/web/${'k'.repeat(100)}`,
           versions: [
@@ -316,17 +380,17 @@ describe('what is shown while settling', () => {
   })
 
   it('has no colour with NO_COLOR, and marks by brackets instead', async () => {
-    const plain = await press(new Board(shown()), ['l'])
+    const plain = await press(new Board(open()), ['l'])
     expect(`${plain.stdout}${plain.stderr}`).not.toContain('\u001b')
     expect(plain.stdout).toContain('[l] local')
-    const coloured = await press(new Board(shown()), ['l'], { env: {} })
+    const coloured = await press(new Board(open()), ['l'], { env: {} })
     expect(coloured.stdout).toContain('\u001b[31mTuesday\u001b[39m')
     expect(coloured.stdout).not.toContain('[-')
   })
 
   it('tells values apart that look alike as text', async () => {
     const versions = [version({ value: 30, contentType: undefined }), version({ digit: 'b', value: '30' })]
-    const { stdout } = await press(new Board(shown({ versions })), ['q'])
+    const { stdout } = await press(new Board(open({ versions })), ['q'])
     expect(stdout).toMatch(/30 +│ \{\+"\+\}30\{\+"\+\}/)
   })
 
@@ -335,7 +399,7 @@ describe('what is shown while settling', () => {
       version({ tags: ['draft'], category: 'rules' }),
       version({ digit: 'b', contentType: 'text/markdown' })
     ]
-    const { stdout } = await press(new Board(shown({ versions })), ['q'])
+    const { stdout } = await press(new Board(open({ versions })), ['q'])
     expect(stdout).toMatch(/category rules · tags draft +│ text\/markdown/)
     expect(stdout).toContain('The texts are the same; what is said about them differs.')
   })
@@ -346,11 +410,11 @@ describe('what is shown while settling', () => {
       version({ value: lines.join('\n') }),
       version({ digit: 'b', value: lines.with(20, 'other').join('\n') })
     ]
-    const { stdout } = await press(new Board(shown({ versions })), ['q'])
+    const { stdout } = await press(new Board(open({ versions })), ['q'])
     expect(stdout).toContain('⋯ 17 lines are the same')
     expect(stdout).not.toContain('line 3\n')
     const piped = await cis(['memory', 'conflicts', 'show', ID], {
-      calls: new Board(shown({ versions })).calls
+      calls: new Board(open({ versions })).calls
     })
     expect(piped.stdout).toContain('  line 3\n')
     expect(piped.stdout).not.toContain('⋯')

@@ -31,6 +31,8 @@ export {
   SyncError,
   type SyncErrorCode
 } from './errors.ts'
+export type { CleanedHistory, CleanHistoryOptions } from './history/clean.ts'
+export type { HistorySettings } from './history/retention.ts'
 export {
   MAX_FRAME_BYTES,
   MAX_GOSSIP_ENTRY_BYTES,

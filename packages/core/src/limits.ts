@@ -78,6 +78,18 @@ export const MAX_POLICY_PATTERN_CHARACTERS: number = 1024
 export const MAX_RATIONALE_BYTES: number = 16 * 1024
 /** Versions that the record of an ended conflict names. */
 export const MAX_RECORDED_VERSIONS: number = 64
+/** How long replaced versions stay, unless the settings say otherwise and at the least, and how many whatever their age. */
+export const DEFAULT_HISTORY_DAYS: number = 90
+export const MIN_HISTORY_DAYS: number = 30
+export const DEFAULT_HISTORY_VERSIONS: number = 10
+/** Versions that one batch of a cleaning deletes: a write waits for one batch at most. */
+export const MAX_CLEAN_BATCH_ROWS: number = 256
+/** Looks at one path whose live versions keep changing under a cleaning; what is left comes with the next. */
+export const MAX_CLEAN_ATTEMPTS: number = 3
+/** Versions of one path that a cleaning has in mind at once; those beyond come with its next look. */
+export const MAX_CLEAN_ROWS: number = 16_384
+/** Parents that a cleaning looks out for at once. What it loses sight of stays. */
+export const MAX_TRACED_IDS: number = 65_536
 /** How long ended conflicts stay listed unless the settings say otherwise. */
 export const DEFAULT_CONFLICT_RETENTION_MS: number = 90 * 24 * 60 * 60 * 1000
 /** Records of ended conflicts that are dropped at once when their time is over. */

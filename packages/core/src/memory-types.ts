@@ -11,6 +11,7 @@ import type {
 } from './conflict/conflict-types.ts'
 import type { OverwrittenKey } from './documents/overwritten.ts'
 import type { MemoryValue } from './entry/value.ts'
+import type { CleanedHistory, CleanHistoryOptions } from './history/clean.ts'
 import type { AbortOptions } from './ports/channel.ts'
 import type {
   Conflict,
@@ -282,6 +283,12 @@ export interface Memory extends AsyncDisposable {
    * @throws {ContestedError} `CORE_CONTESTED` while the public memory is.
    */
   curateFromPublic(path: string, options: CurateOptions): Promise<Written>
+  /**
+   * Deletes replaced versions in this scope that are older than the settings keep, for good. Nothing is deleted that is
+   * live, that an open conflict or an undo needs, or of which this device cannot prove by its id that it was replaced.
+   * What peers still have of it may come back with a sync, and does no harm.
+   */
+  cleanHistory(options?: CleanHistoryOptions): Promise<CleanedHistory>
   /** A view of this moment for checks that must not change under the reader. Close it. */
   snapshot(): MemorySnapshot
   addEventListener<K extends keyof MemoryEvents>(

@@ -12,6 +12,7 @@ import { PublicHandle } from './domains/public-handle.ts'
 import { startsWith } from './entry/bytes.ts'
 import { isWithin, type Path, parsePath, resolvePath } from './entry/path.ts'
 import { CoreError } from './errors.ts'
+import type { CleanedHistory, CleanHistoryOptions } from './history/clean.ts'
 import type {
   Choice,
   CurateOptions,
@@ -176,6 +177,11 @@ class ScopedMemory implements Memory {
 
   curateFromPublic(path: string, options: CurateOptions): Promise<Written> {
     return this.private.curate(this.public, path, options)
+  }
+
+  async cleanHistory(options: CleanHistoryOptions = {}): Promise<CleanedHistory> {
+    options.signal?.throwIfAborted()
+    return this.#replica.history.clean((codec) => codec.tokens.of(this.scope), options)
   }
 
   snapshot(): MemorySnapshot {

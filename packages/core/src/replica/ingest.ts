@@ -106,8 +106,9 @@ export class Ingest {
     }
     if (this.#held.size > 0) report.applied += await this.#judgeHeld(transaction, membership)
     const { checkpoint } = source
-    if (checkpoint !== undefined && !rereadFeeds.some((feed) => equalBytes(feed, checkpoint.feed))) {
-      await recordCheckpoint(transaction, checkpoint)
+    if (checkpoint !== undefined && !transaction.missesHistory) {
+      const isReread = rereadFeeds.some((feed) => equalBytes(feed, checkpoint.feed))
+      if (!isReread) await recordCheckpoint(transaction, checkpoint)
     }
     const conflicts = await this.#domain.write(transaction)
     this.#scheduleRetry()

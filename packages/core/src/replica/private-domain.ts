@@ -11,6 +11,14 @@ import { WriteFate } from './write-fate.ts'
 
 const ACTOR_KEY = metaKey('actor')
 
+/** What an open private domain is made of. */
+export interface PrivateDomainParts {
+  readonly rows: RowStore
+  readonly codec: DomainCodec
+  readonly space: SpaceId
+  readonly runtime: Runtime
+}
+
 /**
  * Memory that never leaves the device. It has an actor of its own, so that the numbers of public writes tell nothing
  * about private ones, and no feed: nothing that syncs is handed these rows.
@@ -21,38 +29,29 @@ export class PrivateDomain implements WriterHost {
   readonly space: SpaceId
   actor: ActorId
   nextNumber: number
+  readonly #runtime: Runtime
   readonly #fate = new WriteFate()
 
-  private constructor(
-    rows: RowStore,
-    codec: DomainCodec,
-    space: SpaceId,
-    actor: ActorId,
-    nextNumber: number
-  ) {
+  private constructor({ rows, codec, space, runtime }: PrivateDomainParts, actor: ActorId, next: number) {
     this.rows = rows
     this.codec = codec
     this.space = space
+    this.#runtime = runtime
     this.actor = actor
-    this.nextNumber = nextNumber
+    this.nextNumber = next
   }
 
-  static async open(
-    rows: RowStore,
-    codec: DomainCodec,
-    space: SpaceId,
-    runtime: Runtime
-  ): Promise<PrivateDomain> {
-    const row = await rows.get(ACTOR_KEY)
-    if (row === undefined) return new PrivateDomain(rows, codec, space, newActor(runtime), 1)
+  static async open(parts: PrivateDomainParts): Promise<PrivateDomain> {
+    const row = await parts.rows.get(ACTOR_KEY)
+    if (row === undefined) return new PrivateDomain(parts, newActor(parts.runtime), 1)
     const fields = Fields.ofArray(decodeCbor(row), 'the row of the private actor', 2)
     const actor = actorFromBytes(fields.bytes(0, ACTOR_ID_BYTES))
-    return new PrivateDomain(rows, codec, space, actor, fields.integer(1, 1))
+    return new PrivateDomain(parts, actor, fields.integer(1, 1))
   }
 
   /** Goes on as another actor. Takes effect with the next write. */
-  startEpoch(runtime: Runtime): void {
-    this.actor = newActor(runtime)
+  startEpoch(): void {
+    this.actor = newActor(this.#runtime)
     this.nextNumber = 1
   }
 
@@ -62,14 +61,18 @@ export class PrivateDomain implements WriterHost {
 
   begin(): Transaction {
     this.#fate.check()
-    return new Transaction(this.rows, this.codec, undefined)
+    return new Transaction(this.rows, this.codec, undefined, this.#runtime.now())
+  }
+
+  async save(transaction: Transaction): Promise<void> {
+    const { changes } = await transaction.finish()
+    await this.#fate.decides(this.rows.write(changes))
   }
 
   async commit(transaction: Transaction): Promise<void> {
     const nextNumber = this.nextNumber + transaction.applied.length
     transaction.put(ACTOR_KEY, encodeCbor([actorToBytes(this.actor), nextNumber]))
-    const { changes } = await transaction.finish(0)
-    await this.#fate.decides(this.rows.write(changes))
+    await this.save(transaction)
     this.nextNumber = nextNumber
   }
 }

@@ -24,7 +24,7 @@ import type { WriterHost } from './group-writer.ts'
 import type { Membership } from './membership.ts'
 import { type DomainCodec, type OpenedEntry, pathName } from './open-entry.ts'
 import { PublicTransaction } from './public-transaction.ts'
-import { commitKey, commitRange, feedEnd, headRange, metaKey } from './rows.ts'
+import { checkpointsRange, commitKey, commitRange, feedEnd, headRange, metaKey } from './rows.ts'
 import { type CommitRow, decodeCommitRow, encodeCommitRow } from './signed-row.ts'
 import type { StoredEntry } from './stored-entry.ts'
 import type { ConflictChange, MergedDocuments, Replacement } from './transaction.ts'
@@ -144,7 +144,7 @@ export class PublicDomain implements WriterHost {
 
   begin(from: Uint8Array = NO_BYTES): PublicTransaction {
     this.#fate.check()
-    return new PublicTransaction(this.rows, this.codec, this.#lsn, from)
+    return new PublicTransaction(this.rows, this.codec, this.#lsn, from, this.#parts.runtime.now())
   }
 
   /** Signs what was written and makes it durable. */
@@ -165,16 +165,19 @@ export class PublicDomain implements WriterHost {
     await this.write(transaction)
   }
 
+  async save(transaction: PublicTransaction): Promise<void> {
+    await this.write(transaction)
+  }
+
   /**
    * Makes a transaction durable, and only then lets its numbers count.
    *
    * @returns how many paths became contested, or contested by other versions than before
    */
   async write(transaction: PublicTransaction): Promise<number> {
-    const own = transaction.isOvertaken ? await this.#succeed(transaction) : undefined
-    const now = this.#parts.runtime.now()
-    const { changes, conflicts, documents } = await transaction.finish(now)
-    const recorded = await this.#records.changesFor(conflicts, now)
+    const own = await this.#ownAfter(transaction)
+    const { changes, conflicts, documents } = await transaction.finish()
+    const recorded = await this.#records.changesFor(conflicts, transaction.now)
     await this.#fate.decides(this.rows.write([...changes, ...recorded]))
     this.#lsn = transaction.lsn
     this.#own = own ?? this.#own
@@ -188,7 +191,7 @@ export class PublicDomain implements WriterHost {
       documents,
       forks,
       isLocal: transaction.isLocal,
-      isNewEpoch: own !== undefined
+      isNewEpoch: transaction.isOvertaken
     })
     return conflicts.filter((change) => this.#isContested(change)).length
   }
@@ -205,6 +208,27 @@ export class PublicDomain implements WriterHost {
     await this.write(transaction)
   }
 
+  /** Who writes once a transaction is durable, and under which name of its numbering; `undefined` when as before. */
+  async #ownAfter(transaction: PublicTransaction): Promise<Own | undefined> {
+    if (transaction.missesHistory) await this.#askAgain(transaction)
+    if (transaction.isOvertaken) return this.#succeed(transaction)
+    return transaction.missesHistory ? this.#rename(transaction, this.actor) : undefined
+  }
+
+  /**
+   * Withdraws how far every feed has been read. What was cleaned here and is live again elsewhere comes back: all
+   * feeds are read from their start, and under a new name even what we have sent ourselves is sent to us.
+   */
+  async #askAgain(transaction: PublicTransaction): Promise<void> {
+    for await (const key of this.rows.keys(checkpointsRange())) transaction.delete(key)
+  }
+
+  #rename(transaction: PublicTransaction, actor: ActorId): Own {
+    const own = { instance: this.#parts.runtime.random(INSTANCE_BYTES), actor }
+    transaction.put(OWN_KEY, encodeCbor([own.instance, actorToBytes(own.actor)]))
+    return own
+  }
+
   /**
    * A new actor under a new store instance: whatever another copy of this store has written or will write cannot
    * share a dot with what is written from here on. Takes effect with the transaction.
@@ -214,10 +238,8 @@ export class PublicDomain implements WriterHost {
     const before = this.#own?.actor
     const epoch = (before === undefined ? 0 : (membership.epochOf(before)?.epoch ?? 0)) + 1
     const record = createEpoch(key, this.space, epoch, runtime.random(RECORD_NONCE_BYTES), before)
-    const own = { instance: runtime.random(INSTANCE_BYTES), actor: record.actor }
     await transaction.receivedFrom(NO_BYTES, async () => transaction.addRecord(record))
-    transaction.put(OWN_KEY, encodeCbor([own.instance, actorToBytes(own.actor)]))
-    return own
+    return this.#rename(transaction, record.actor)
   }
 
   /** The proof of an entry that is here. */

@@ -44,9 +44,9 @@ export class PublicTransaction extends Transaction {
   readonly records: SystemRecord[] = []
 
   /** @param from the store instance the changes come from; empty for local writes */
-  constructor(rows: RowReader, codec: DomainCodec, lsn: bigint, from: Uint8Array) {
+  constructor(rows: RowReader, codec: DomainCodec, lsn: bigint, from: Uint8Array, now: number) {
     const cursor = new FeedCursor(lsn, from)
-    super(rows, codec, cursor)
+    super(rows, codec, cursor, now)
     this.#cursor = cursor
     this.isLocal = from.length === 0
   }

@@ -12,6 +12,8 @@ import { PathTokens } from '../entry/path.ts'
 import type { SystemRecord } from '../entry/records.ts'
 import { deriveSpaceKeys, type KeyId, type SpaceId, type SpaceKeys } from '../entry/space-keys.ts'
 import { CoreError } from '../errors.ts'
+import { HistoryCleaner } from '../history/clean.ts'
+import { type HistorySettings, type Retention, retentionOf } from '../history/retention.ts'
 import { AUDIT_RETENTION_MS, DEFAULT_CONFLICT_RETENTION_MS } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { Batch } from '../sync/batch.ts'
@@ -56,6 +58,8 @@ export interface ReplicaOptions {
   readonly auditRetentionMs?: number
   /** What this device makes of conflicts. @default it leaves all of them to people */
   readonly conflict?: ConflictSettings
+  /** What a cleaning leaves of the history. */
+  readonly history?: HistorySettings
 }
 
 /**
@@ -73,6 +77,7 @@ export class Replica implements Directory, SyncReplica {
   /** What agents were given and have written here. */
   readonly audit: AuditLog
   readonly policies: Policies
+  readonly history: HistoryCleaner
   /** How long ended conflicts stay listed. */
   readonly conflictRetentionMs: number
   readonly #store: Store
@@ -102,6 +107,7 @@ export class Replica implements Directory, SyncReplica {
       readonly held: HeldEntries
       readonly queue: SerialQueue
       readonly policies: Policies
+      readonly retention: Retention
     }
   ) {
     const { runtime, conflict, auditRetentionMs: retentionMs = AUDIT_RETENTION_MS } = options
@@ -130,6 +136,12 @@ export class Replica implements Directory, SyncReplica {
     this.invitations = new Invitations(this)
     this.audit = new AuditLog({ rows: this.localRows, key: this.key, runtime, retentionMs })
     this.#feed = new Feed(parts.public, parts.membership)
+    this.history = new HistoryCleaner({
+      domains: { public: parts.public, private: parts.private },
+      queue: parts.queue,
+      retention: parts.retention,
+      now: () => runtime.now()
+    })
     this.#ingest = new Ingest(parts.public, parts.membership, parts.held, parts.queue, runtime)
     this.#writers = {
       public: new GroupWriter(parts.public, parts.queue, runtime),
@@ -144,8 +156,9 @@ export class Replica implements Directory, SyncReplica {
    * settings that cannot be
    */
   static async open(options: ReplicaOptions): Promise<Replica> {
-    const { store, runtime, compression = true, conflict = {} } = options
+    const { store, runtime, compression = true, conflict = {}, history = {} } = options
     const policies = new Policies(conflict)
+    const retention = retentionOf(history)
     const identity = await spaceIdentity(store)
     if (identity === undefined) {
       throw new CoreError('CORE_NO_SPACE', 'this store belongs to no space yet; create one or join one first')
@@ -170,12 +183,12 @@ export class Replica implements Directory, SyncReplica {
       }
     })
     const privateTokens = new PathTokens(await privatePathKey(store, runtime))
-    const privateDomain = await PrivateDomain.open(
-      store.partition('private'),
-      privateCodec(privateTokens, NO_KEY_ID),
-      membership.space,
+    const privateDomain = await PrivateDomain.open({
+      rows: store.partition('private'),
+      codec: privateCodec(privateTokens, NO_KEY_ID),
+      space: membership.space,
       runtime
-    )
+    })
     const held = new HeldEntries(rows)
     await held.open()
     const parts = {
@@ -187,7 +200,8 @@ export class Replica implements Directory, SyncReplica {
       private: privateDomain,
       held,
       queue,
-      policies
+      policies,
+      retention
     }
     replica = new Replica(options, parts)
     const isContinued = publicDomain.hasActor && store.continuity === 'kept' && options.epoch !== 'per-open'
@@ -369,6 +383,7 @@ export class Replica implements Directory, SyncReplica {
   /** Waits for the writes in flight. The store is the caller's to close. */
   async close(): Promise<void> {
     this.#isClosed = true
+    await this.history.close()
     await this.#queue.drained()
     await this.#announcer.drained()
     await this.audit.close()
@@ -394,7 +409,7 @@ export class Replica implements Directory, SyncReplica {
     }
     for (const actor of change.forks) this.#emit('fork:found', { actor })
     if (change.isNewEpoch) {
-      this.#private.startEpoch(this.runtime)
+      this.#private.startEpoch()
       this.#emit('epoch:started', {
         reason:
           'the continuity of this store is in doubt: first use, a restore, a copy, or a write seen elsewhere'

@@ -4,6 +4,7 @@
  * public partition, of which sync sends live entries, commits and records alone:
  *   E κ                         the live entries of a path, all in one row
  *   Y depth κ hlc8 id16         an entry that was replaced: the history of a path is one range
+ *   G κ                         a path whose history was cleaned
  *   O actor16 first8 commit16   a commit, its signature and, when known, the leaves of its tree
  *   A actor16                   the latest commit proven of an actor
  *   L lsn8                      the change feed: what was applied, in order, and where it came from
@@ -49,6 +50,7 @@ export function prefixRange(prefix: Uint8Array): RowRange {
 
 const LIVE = kind('E')
 const HISTORY = kind('Y')
+const CLEANED = kind('G')
 const COMMIT = kind('O')
 const HEAD = kind('A')
 const FEED = kind('L')
@@ -70,8 +72,16 @@ export const pathOfKey = (key: Uint8Array): Uint8Array => key.subarray(1)
 export const historyKey = (header: Header): Uint8Array =>
   concat(historyPrefix(header.path), uint64Bytes(header.hlc), fromHex(header.id))
 export const historyRange = (path: Uint8Array): RowRange => prefixRange(historyPrefix(path))
+/** The history of all paths at or below a scope that have so many segments. */
+export const historyBelow = (scope: Uint8Array, segments: number): RowRange =>
+  prefixRange(concat(HISTORY, Uint8Array.of(segments), scope))
+/** κ of a history row. */
+export const pathOfHistoryKey = (key: Uint8Array): Uint8Array =>
+  key.subarray(2, 2 + (key[1] as number) * TOKEN_BYTES)
 const historyPrefix = (path: Uint8Array): Uint8Array =>
   concat(HISTORY, Uint8Array.of(path.length / TOKEN_BYTES), path)
+
+export const cleanedKey = (path: Uint8Array): Uint8Array => concat(CLEANED, path)
 
 const commitPrefix = (actor: ActorId, first: number): Uint8Array =>
   concat(COMMIT, actorToBytes(actor), uint64Bytes(first))
@@ -112,6 +122,7 @@ export const recordRange = (): RowRange => prefixRange(RECORD)
 
 export const checkpointKey = (feed: Uint8Array, scope: Uint8Array): Uint8Array =>
   concat(CHECKPOINT, feed, scope)
+export const checkpointsRange = (): RowRange => prefixRange(CHECKPOINT)
 export const checkpointRange = (feed: Uint8Array): RowRange => prefixRange(concat(CHECKPOINT, feed))
 
 export const heldKey = (sequence: bigint, id: string): Uint8Array =>

@@ -7,7 +7,15 @@ import type { Header } from '../entry/header.ts'
 import { type ContestedRow, decodeContestedRow, encodeContestedRow } from './contested-row.ts'
 import { type DomainCodec, type OpenedEntry, openEntries, openEntry } from './open-entry.ts'
 import { replaces, replacesAllThat } from './replaces.ts'
-import { conflictIdKey, contestedKey, feedKey, historyKey, historyRange, liveKey } from './rows.ts'
+import {
+  cleanedKey,
+  conflictIdKey,
+  contestedKey,
+  feedKey,
+  historyKey,
+  historyRange,
+  liveKey
+} from './rows.ts'
 import {
   decodeHistoryRow,
   decodeLiveRow,
@@ -79,14 +87,21 @@ export class Transaction {
   readonly #feed: FeedWriter | undefined
   readonly #paths = new Map<string, PathState>()
   readonly #changes = new Map<string, RowChange>()
+  /** When it was begun, in milliseconds since 1970. */
+  readonly now: number
   /** What was applied and not known before, in that order. */
   readonly applied: OpenedEntry[] = []
   readonly replacements: Replacement[] = []
+  /**
+   * Whether a path was judged again whose history was cleaned: what is live there besides may be known to peers alone.
+   */
+  missesHistory = false
 
-  constructor(rows: RowReader, codec: DomainCodec, feed: FeedWriter | undefined) {
+  constructor(rows: RowReader, codec: DomainCodec, feed: FeedWriter | undefined, now: number) {
     this.#rows = rows
     this.#codec = codec
     this.#feed = feed
+    this.now = now
   }
 
   /** The live entries at κ as this transaction leaves them, earliest first. */
@@ -118,7 +133,7 @@ export class Transaction {
     const wasReplaced = (await this.get(atHistory)) !== undefined
     if (state.live.some((other) => replaces(other, opened))) {
       if (wasReplaced) return 'known'
-      this.put(atHistory, encodeHistoryRow({ ...entry, lsn: 0n }))
+      this.#toHistory(entry)
       this.applied.push(opened)
       return 'replaced'
     }
@@ -154,20 +169,20 @@ export class Transaction {
   }
 
   /** Writes the live rows and the conflict index of every changed path, and gives all changes. */
-  async finish(now: number): Promise<Finished> {
+  async finish(): Promise<Finished> {
     const conflicts: ConflictChange[] = []
     const documents: MergedDocuments[] = []
     for (const state of this.#paths.values()) {
       if (!state.isChanged) continue
       this.put(liveKey(state.token), encodeLiveRow(state.live.map((entry) => entry.stored)))
-      const change = await this.#indexConflict(state, now)
+      const change = await this.#indexConflict(state)
       if (change !== undefined) conflicts.push(change)
       if (areMerged(state.live)) documents.push({ live: state.live, arrived: arrivedIn(state) })
     }
     return { changes: [...this.#changes.values()], conflicts, documents }
   }
 
-  async #indexConflict(state: PathState, now: number): Promise<ConflictChange | undefined> {
+  async #indexConflict(state: PathState): Promise<ConflictChange | undefined> {
     const key = contestedKey(state.token)
     const row = await this.#rows.get(key)
     const before = row === undefined ? undefined : decodeContestedRow(row)
@@ -177,7 +192,7 @@ export class Transaction {
     if (id === undefined) {
       this.delete(key)
     } else {
-      this.put(key, encodeContestedRow({ id, detectedAt: before?.detectedAt ?? now }))
+      this.put(key, encodeContestedRow({ id, detectedAt: before?.detectedAt ?? this.now }))
       this.put(conflictIdKey(id), state.token)
     }
     return { token: state.token, id, before, liveBefore: state.before, live: state.live }
@@ -200,7 +215,12 @@ export class Transaction {
    * they replace had seen.
    */
   async #judgeAgain(state: PathState): Promise<void> {
-    const replaced = await this.#replacedAt(state.token)
+    const atCleaned = cleanedKey(state.token)
+    if ((await this.get(atCleaned)) !== undefined) {
+      this.missesHistory = true
+      this.delete(atCleaned)
+    }
+    const replaced = await this.#historyOf(state.token)
     const known = [...state.live, ...(await openEntries(this.#codec, replaced))]
     known.sort((a, b) => compareByTime(b.stored, a.stored))
     const live: OpenedEntry[] = []
@@ -216,7 +236,7 @@ export class Transaction {
   }
 
   /** The history of a path as this transaction leaves it. */
-  async #replacedAt(token: Uint8Array): Promise<StoredEntry[]> {
+  async #historyOf(token: Uint8Array): Promise<StoredEntry[]> {
     const range = historyRange(token)
     const rows = new Map<string, Uint8Array>()
     for await (const row of this.#rows.range(range)) rows.set(toHex(row.key), row.value)
@@ -237,7 +257,7 @@ export class Transaction {
 
   #toHistory(entry: StoredEntry): void {
     if (entry.lsn > 0n) this.delete(feedKey(entry.lsn))
-    this.put(historyKey(entry.header), encodeHistoryRow({ ...entry, lsn: 0n }))
+    this.put(historyKey(entry.header), encodeHistoryRow(entry, this.now))
   }
 }
 

@@ -10,7 +10,7 @@ import { parsePath } from '../../src/entry/path.ts'
 import { DELETED, encodePayload, sealPayload } from '../../src/entry/payload.ts'
 import { createEpoch, type EpochRecord } from '../../src/entry/records.ts'
 import { deriveSpaceKeys } from '../../src/entry/space-keys.ts'
-import type { Replica } from '../../src/index.ts'
+import type { EntryId, Replica } from '../../src/index.ts'
 import type { Batch } from '../../src/sync/batch.ts'
 
 export interface ForgedEntry {
@@ -42,6 +42,7 @@ export class Forger {
       readonly context?: VersionVector
       readonly hlc?: Timestamp
       readonly sealedPath?: string
+      readonly parents?: readonly EntryId[]
     } = {}
   ): ForgedEntry {
     const identity = this.#replica.exportSpace()
@@ -53,7 +54,7 @@ export class Forger {
       hlc: options.hlc ?? timestampFromMs(this.#replica.runtime.now()),
       type: 'put',
       context: options.context ?? EMPTY_VECTOR,
-      parents: [],
+      parents: [...new Set(options.parents)].sort(),
       keyId: keys.contentKeyId
     }
     const alternative = { ...DELETED, kind: 'value', value: options.value ?? `forged ${n}` } as const

@@ -1,3 +1,4 @@
+import type { ActorId } from '@cis-memory/clock'
 import type { MemoryStore } from '@cis-memory/store'
 import { expect } from 'vitest'
 import { Oracle } from '../../../clock/test/oracle.ts'
@@ -36,7 +37,9 @@ export type Step =
       /** What the writer says it has seen: nothing, what it last saw, what is there now, or it does not care. */
       readonly base: 'none' | 'remembered' | 'read' | 'overwrite'
     }
-  | { readonly type: 'read' | 'undo' | 'private'; readonly device: number; readonly path: number }
+  | { readonly type: 'read' | 'undo' | 'private' | 'clean'; readonly device: number; readonly path: number }
+  /** One of the versions that are here is written again. */
+  | { readonly type: 'bring-back'; readonly device: number; readonly path: number; readonly pick: number }
   | {
       readonly type: 'resolve'
       readonly device: number
@@ -59,6 +62,7 @@ export type Step =
 
 interface Known {
   readonly path: string
+  readonly actor: ActorId
   readonly values: readonly Value[]
   /** The entries that were live for its writer. */
   readonly replaced: readonly string[]
@@ -123,7 +127,10 @@ export class World {
     }
   }
 
-  /** Everybody hears everything. Then all are of one opinion, and nothing waits. */
+  /**
+   * Everybody hears everything. Then all are of one opinion, and nothing waits but what an actor has written that was
+   * lost with all that is known of it.
+   */
   async settle(): Promise<void> {
     for (const { device } of this.#sides) device.runtime.nowMs = START_MS + FAR_MS
     for (let round = 0; round < 3; round++) {
@@ -134,13 +141,19 @@ export class World {
     const opinions: unknown[] = []
     for (const side of this.#sides) {
       await this.#check(side)
-      expect(side.device.replica.pendingCount, 'everything was proven').toBe(0)
+      expect(side.device.replica.pendingCount, 'everything was proven').toBe(this.#lostCount(side))
       const reads: unknown[] = []
       for (const path of this.#paths) reads.push(asSeen(await side.device.memory.public.get(path)))
       const conflicts = await collect(side.device.memory.getUnresolvedConflicts())
       opinions.push({ reads, conflicts: conflicts.map((conflict) => [conflict.path, conflict.id]).sort() })
     }
     for (const opinion of opinions) expect(opinion).toEqual(opinions[0])
+  }
+
+  #lostCount({ offered }: Side): number {
+    const isKnown = (actor: ActorId): boolean =>
+      this.#sides.some(({ device }) => device.replica.membership.deviceOf(actor) !== undefined)
+    return [...offered].filter((id) => !isKnown(this.#known(id).actor)).length
   }
 
   #at(index: number): Side {
@@ -157,6 +170,10 @@ export class World {
         return this.#resolve(step, side)
       case 'undo':
         return this.#undo(pathAt(step.path), side)
+      case 'bring-back':
+        return this.#bringBack(pathAt(step.path), step.pick, side)
+      case 'clean':
+        return this.#clean(side)
       case 'read':
         side.seen.set(pathAt(step.path), (await side.device.memory.public.get(pathAt(step.path))).base)
         return
@@ -294,6 +311,68 @@ export class World {
     expect(valuesOf(read), 'P34: what was there is back').toEqual(shown(values))
   }
 
+  async #bringBack(path: string, pick: number, side: Side): Promise<void> {
+    const { memory, replica } = side.device
+    const here = [...(await this.#received(side, path))].sort()
+    const entryId = here[pick % here.length]
+    if (entryId === undefined) return
+    const { values } = this.#known(entryId)
+    const index = pick % values.length
+    const live = this.#live(side, path)
+    const outcome = memory.restore(path, { entryId: entryId as EntryId, index })
+    if (this.#valuesAt(side, path).length > 1) return this.#expectRefused(outcome, 'CORE_CONTESTED')
+    const written = await this.#expectWritten(outcome)
+    if (written === undefined) return
+    const value = values[index] as Value
+    this.#wrote(side, written.entryId, path, [value], live)
+    const read = await replica.view('public').read(path as never)
+    expect(valuesOf(read), 'what was chosen is back').toEqual(shown([value]))
+  }
+
+  /**
+   * Long after everything that happened, all replaced versions are past their time. Those that stay are live, contested,
+   * replaced by what is live, or not known by name to have been replaced; all others go.
+   */
+  async #clean(side: Side): Promise<void> {
+    const { runtime, memory } = side.device
+    const nowMs = runtime.nowMs
+    const before = new Map<string, Set<string>>()
+    for (const path of this.#paths) before.set(path, await this.#received(side, path))
+    runtime.nowMs = START_MS + 2 * FAR_MS
+    const { versions } = await memory.cleanHistory({ domain: 'public' })
+    await memory.cleanHistory({ domain: 'private' })
+    runtime.nowMs = nowMs
+    let gone = 0
+    for (const [path, known] of before) {
+      const left = await this.#received(side, path)
+      const live = this.#oracle.live(known)
+      const isContested = new Set([...live].flatMap((id) => this.#known(id).values)).size > 1
+      const named = this.#namedBy(live, known)
+      const parents = new Set([...live].flatMap((id) => this.#known(id).replaced))
+      for (const id of known) {
+        const mayGo = !isContested && named.has(id) && !parents.has(id)
+        expect(!left.has(id), 'P12: what is proven and needed by nothing goes, and only that').toBe(mayGo)
+        if (!left.has(id)) side.offered.delete(id)
+      }
+      gone += known.size - left.size
+    }
+    expect(versions).toBe(gone)
+  }
+
+  /** What versions have replaced, and those theirs, as far as all between them are here. */
+  #namedBy(live: ReadonlySet<string>, here: ReadonlySet<string>): Set<string> {
+    const named = new Set<string>()
+    const next = [...live]
+    for (let id = next.pop(); id !== undefined; id = next.pop()) {
+      for (const parent of this.#known(id).replaced) {
+        if (named.has(parent) || !here.has(parent)) continue
+        named.add(parent)
+        next.push(parent)
+      }
+    }
+    return named
+  }
+
   async #pull(to: Side, from: Side): Promise<boolean> {
     if (to === from) return false
     const feed = from.device.replica.instance
@@ -393,7 +472,7 @@ export class World {
 
   #wrote(side: Side, id: string, path: string, values: readonly Value[], replaced: readonly string[]): void {
     this.#oracle.wrote(id, replaced)
-    this.#entries.set(id, { path, values, replaced })
+    this.#entries.set(id, { path, actor: side.device.replica.actor, values, replaced })
     side.offered.add(id)
     side.received.set(path, new Set(side.received.get(path)).add(id))
     this.#count++

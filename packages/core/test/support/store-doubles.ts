@@ -10,13 +10,19 @@ import type {
 
 type Write = (changes: readonly RowChange[], options?: WriteOptions) => Promise<void>
 /** What becomes of a write to a partition; `write` does it. */
-type OnWrite = (partition: PartitionName, write: () => Promise<void>, options?: WriteOptions) => Promise<void>
+type OnWrite = (
+  partition: PartitionName,
+  write: () => Promise<void>,
+  options: WriteOptions | undefined,
+  changes: readonly RowChange[]
+) => Promise<void>
 
 /** A store whose writes go through a function of the test. Everything else is as in the store behind it. */
 export function intercepted(store: MemoryStore, onWrite: OnWrite): Store {
   const partition = (name: PartitionName): RowStore => {
     const rows = store.partition(name)
-    const write: Write = (changes, options) => onWrite(name, () => rows.write(changes, options), options)
+    const write: Write = (changes, options) =>
+      onWrite(name, () => rows.write(changes, options), options, changes)
     return new Proxy(rows, {
       get: (target, key) => {
         if (key === 'write') return write

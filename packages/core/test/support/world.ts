@@ -46,6 +46,9 @@ export interface Device {
   readonly memory: Memory
 }
 
+/** As little as an owner can keep, so that a cleaning shows what it may never delete. */
+const HISTORY = { keepDays: 30, keepVersions: 0 }
+
 /** Opens what a store holds. */
 export async function openDevice(
   store: Store,
@@ -53,7 +56,7 @@ export async function openDevice(
   scope = '/acme/web',
   conflict: ConflictSettings = {}
 ): Promise<Device> {
-  const replica = await Replica.open({ store, runtime, conflict })
+  const replica = await Replica.open({ store, runtime, conflict, history: HISTORY })
   return { store, runtime, replica, memory: createMemory(replica, scope) }
 }
 

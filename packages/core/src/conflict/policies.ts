@@ -32,7 +32,7 @@ export class Policies {
   readonly #rules: readonly Rule[]
 
   /** @throws {CoreError} `CORE_BAD_OPTION`, `CORE_BAD_PATH` */
-  constructor({ mode = 'manual', policies = [] }: ConflictSettings) {
+  constructor({ mode = 'manual', policies = [] }: Pick<ConflictSettings, 'mode' | 'policies'>) {
     checkMode(mode)
     if (policies.length > MAX_CONFLICT_POLICIES) {
       throw badSetting(`there are at most ${MAX_CONFLICT_POLICIES} conflict policies`)
@@ -73,6 +73,22 @@ function matcherOf(pattern: string): (relativePath: string) => boolean {
 
 function checkMode(mode: ConflictMode): void {
   if (!MODES.includes(mode)) throw badSetting(`the mode of a conflict policy is one of: ${MODES.join(', ')}`)
+}
+
+/**
+ * Checks what is not about policies: a program gives it, and a time that is none would show only when a conflict ends.
+ *
+ * @throws {CoreError} `CORE_BAD_OPTION`
+ */
+export function checkNumbers({ windowMs, retentionMs, alertOpen, alertPerDay }: ConflictSettings): void {
+  for (const ms of [windowMs, retentionMs]) {
+    if (ms !== undefined && !(ms >= 0)) throw badSetting('windowMs and retentionMs are milliseconds from 0')
+  }
+  for (const count of [alertOpen, alertPerDay]) {
+    if (count !== undefined && !(Number.isSafeInteger(count) && count >= 1)) {
+      throw badSetting('alertOpen and alertPerDay are whole numbers from 1')
+    }
+  }
 }
 
 function badSetting(problem: string): CoreError {

@@ -4,7 +4,7 @@ import { TypedEventEmitter } from 'main-event'
 import { AuditLog } from '../audit/audit-log.ts'
 import { ConflictAnnouncer } from '../conflict/conflict-announcer.ts'
 import type { ConflictSettings } from '../conflict/conflict-types.ts'
-import { Policies } from '../conflict/policies.ts'
+import { checkNumbers, Policies } from '../conflict/policies.ts'
 import { fromHex } from '../entry/bytes.ts'
 import type { Commit } from '../entry/commit.ts'
 import type { DeviceId, DeviceKey } from '../entry/ed25519.ts'
@@ -157,6 +157,7 @@ export class Replica implements Directory, SyncReplica {
    */
   static async open(options: ReplicaOptions): Promise<Replica> {
     const { store, runtime, compression = true, conflict = {}, history = {} } = options
+    checkNumbers(conflict)
     const policies = new Policies(conflict)
     const retention = retentionOf(history)
     const identity = await spaceIdentity(store)

@@ -202,6 +202,10 @@ describe('where a policy counts', () => {
   it('is checked when memory is opened', async () => {
     const bad: ConflictSettings[] = [
       { mode: 'newest' as ConflictMode },
+      { retentionMs: Number.NaN },
+      { windowMs: -1 },
+      { alertOpen: 0 },
+      { alertPerDay: 1.5 },
       { policies: [{ mode: 'auto_lww', pattern: '' }] },
       { policies: [{ mode: 'auto_lww', pattern: 'x'.repeat(2000) }] },
       { policies: [{ mode: 'auto_lww', scope: 'relative' }] },

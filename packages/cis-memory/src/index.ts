@@ -69,7 +69,6 @@ export {
   type SyncWithNodeOptions
 } from './create-node.ts'
 export { checkHome, type Home, homeAt } from './home.ts'
-export { type MarkdownFile, type MarkdownPlan, planMarkdown } from './import/markdown.ts'
 export { type MergeByPolicyOptions, mergeByPolicy } from './merge-by-policy.ts'
 export { type OpenMemoryOptions, openMemory } from './open-memory.ts'
 /* What both entries have is listed there, once. */

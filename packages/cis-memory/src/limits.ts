@@ -5,10 +5,14 @@
 /** A configuration file or a `.cis.toml`: a person writes them. */
 export const MAX_CONFIG_BYTES: number = 64 * 1024
 
-/** Memories in one request of an import; `importMarkdown` sends as many requests as it takes. */
+/** Memories in one request of an import; `importMemories` sends as many requests as it takes. */
 export const MAX_IMPORT_ITEMS: number = 256
 /** Text in one request of an import, unless it holds a single memory. */
 export const MAX_IMPORT_REQUEST_BYTES: number = 2 * 1024 * 1024
+/** Memories that an import writes side by side: as many as one commit has room for. */
+export const MAX_PARALLEL_IMPORTS: number = 64
+/** A line of an import, in characters: the largest value, every one of them escaped, and its labels. */
+export const MAX_IMPORT_LINE_CHARACTERS: number = 8 * 1024 * 1024
 /** Files of one import: a folder of notes, not a disk. */
 export const MAX_IMPORT_FILES: number = 4096
 /** One file of an import. A heading's text has at most what a value may have. */

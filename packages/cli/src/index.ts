@@ -1,5 +1,5 @@
 export { CliError, type CliErrorCode } from './errors.ts'
 export { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts'
 export type { Host, InputStream, OutputStream } from './host.ts'
-export type { Library, MarkdownImportOptions, ScopeFile } from './library.ts'
+export type { Library } from './library.ts'
 export { run } from './program.ts'

@@ -248,15 +248,15 @@ describe('memory broadcast', () => {
 
 describe('memory import', () => {
   const outcomes: ImportOutcome[] = [
-    { path: '/acme/web/readme/install', outcome: 'created', code: undefined },
-    { path: '/acme/web/readme/usage', outcome: 'unchanged', code: undefined },
-    { path: '/acme/web/readme/limits', outcome: 'refused', code: 'CORE_STALE_BASE' }
+    { path: '/acme/web/readme/install', domain: 'public', outcome: 'created', code: undefined },
+    { path: '/acme/web/readme/usage', domain: 'public', outcome: 'unchanged', code: undefined },
+    { path: '/acme/web/readme/limits', domain: 'public', outcome: 'refused', code: 'CORE_STALE_BASE' }
   ]
   const imports = (given: unknown[], found = outcomes): Scene => ({
     library: {
-      importMarkdown: async function* (_, options) {
+      importMemories: async function* (_, options) {
         given.push(options)
-        for (const [i, outcome] of found.entries()) yield { ...outcome, done: i + 1, total: found.length }
+        for (const [i, outcome] of found.entries()) yield { ...outcome, done: i + 1 }
       }
     }
   })
@@ -267,11 +267,11 @@ describe('memory import', () => {
     const { exitCode, stdout, stderr } = await cis(argv, imports(given))
     expect(exitCode).toBe(1)
     expect(given).toMatchObject([
-      { source: '/project/README.md', prefix: 'notes', domain: 'public', dryRun: true },
+      { source: '/project/README.md', prefix: 'notes', domain: undefined, dryRun: true },
       { source: '/docs' }
     ])
-    expect(stdout.split('\n')[0]).toBe('created\treadme/install')
-    expect(stdout).toContain('refused\treadme/limits\tCORE_STALE_BASE')
+    expect(stdout.split('\n')[0]).toBe('created\tpublic\treadme/install')
+    expect(stdout).toContain('refused\tpublic\treadme/limits\tCORE_STALE_BASE')
     expect(stdout).not.toContain('usage')
     expect(stderr).toContain('Would import')
   })

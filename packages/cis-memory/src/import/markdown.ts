@@ -12,12 +12,6 @@ export interface MarkdownFile {
   readonly text: string
 }
 
-/** What an import would write. */
-export interface MarkdownPlan {
-  /** In the order of the files and their headings; no two have one path. */
-  readonly items: readonly ImportItem[]
-}
-
 interface Section {
   /** `undefined` before the first heading. */
   readonly heading: string | undefined
@@ -27,9 +21,10 @@ interface Section {
 /**
  * Plans one memory a heading, named `<file>/<heading>`, and one named `<file>` for what stands before the first.
  * The text of a memory is what stands in the file, its heading included, line ends as `\n`. Headings without text
- * of their own and front matter are left out. A name that is taken gets a number: `usage`, `usage-2`.
+ * of their own and front matter are left out. A name that is taken gets a number: `usage`, `usage-2`. They come in the
+ * order of the files and their headings.
  */
-export function planMarkdown(files: readonly MarkdownFile[]): MarkdownPlan {
+export function planMarkdown(files: readonly MarkdownFile[]): readonly ImportItem[] {
   const items: ImportItem[] = []
   const taken = new Set<string>()
   for (const { name, text } of [...files].sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -43,10 +38,10 @@ export function planMarkdown(files: readonly MarkdownFile[]): MarkdownPlan {
       let path = wanted
       for (let n = 2; taken.has(path); n++) path = `${wanted}-${n}`
       taken.add(path)
-      items.push({ path, text: section.text })
+      items.push({ path, value: section.text, contentType: 'text/markdown' })
     }
   }
-  return { items }
+  return items
 }
 
 /**

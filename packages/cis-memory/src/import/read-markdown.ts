@@ -1,5 +1,6 @@
+import type { Stats } from 'node:fs'
 import { lstat, opendir, readFile } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { basename, join } from 'node:path'
 import { CisError } from '../errors.ts'
 import { MAX_IMPORT_FILE_BYTES, MAX_IMPORT_FILES } from '../limits.ts'
 import type { MarkdownFile } from './markdown.ts'
@@ -10,13 +11,10 @@ const MARKDOWN = /\.(?:md|mdx|markdown)$/iu
  * A Markdown file, or all of them in a folder and below. Hidden folders, `node_modules` and links are left alone; a
  * file that is named itself is read whatever it is called.
  *
- * @throws {CisError} `CIS_IMPORT_NOT_FOUND`, `CIS_IMPORT_TOO_LARGE`
+ * @param status of what is to be read
+ * @throws {CisError} `CIS_IMPORT_TOO_LARGE`
  */
-export async function readMarkdown(source: string): Promise<readonly MarkdownFile[]> {
-  const root = resolve(source)
-  const status = await lstat(root).catch((cause) => {
-    throw new CisError('CIS_IMPORT_NOT_FOUND', `there is no file or folder ${root}`, { cause })
-  })
+export async function readMarkdown(root: string, status: Stats): Promise<readonly MarkdownFile[]> {
   if (!status.isDirectory()) return [{ name: basename(root), text: await readText(root) }]
   const files: MarkdownFile[] = []
   for await (const name of markdownIn(root, '')) {

@@ -84,28 +84,36 @@ export interface SearchArguments extends ListArguments {
   readonly limit?: number | undefined
 }
 
-/** One memory that an import wants to be there. `importMarkdown` makes them from files. */
+/** One memory that an import wants to be there. `importMemories` makes them from files. */
 export interface ImportItem {
   readonly path: string
-  readonly text: string
+  /** @default 'public' */
+  readonly domain?: Domain | undefined
+  readonly value: MemoryValue
+  /** The value is the state of a Yjs document, and goes into the one at the path. @default false */
+  readonly isDocument?: boolean | undefined
+  readonly contentType?: string | undefined
+  readonly category?: string | undefined
+  readonly tags?: readonly string[] | undefined
+  /** Milliseconds since 1970 after which the value counts as absent. */
+  readonly expiresAt?: number | undefined
 }
 
 export interface ImportArguments {
-  /** At most `MAX_IMPORT_ITEMS`; `importMarkdown` splits longer ones. */
+  /** At most `MAX_IMPORT_ITEMS`; `importMemories` splits longer ones. */
   readonly items: readonly ImportItem[]
-  /** @default 'public' */
-  readonly domain?: Domain | undefined
   /** Say what would happen, and write nothing. @default false */
   readonly dryRun?: boolean | undefined
 }
 
 /**
- * - `created`, `updated`: written (or would be). `unchanged`: the same text is there already.
+ * - `created`, `updated`: written (or would be). `unchanged`: the same value is there already.
  * - `refused`: somebody else has changed the memory since, its versions differ, or its name is not allowed; it
  *   stays as it is.
  */
 export interface ImportOutcome {
   readonly path: string
+  readonly domain: Domain
   readonly outcome: 'created' | 'updated' | 'unchanged' | 'refused'
   /** Why it was refused: an error code. */
   readonly code: string | undefined

@@ -43,8 +43,7 @@ export function memoryCalls(session: SessionMemory): Calls {
       return session.memory.restore(path, version, { domain, ...given({ agent }), signal })
     },
 
-    'memory.import': ({ items, domain, dryRun = false }, signal) =>
-      importItems(domainOf(session, domain), items, { dryRun, signal }),
+    'memory.import': ({ items, dryRun = false }, signal) => importItems(session, items, { dryRun, signal }),
 
     'memory.curate': ({ path, as }, signal) => {
       requireDomain(session, 'private')

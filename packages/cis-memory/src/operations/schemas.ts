@@ -45,8 +45,21 @@ export const callSchemas: Schemas<CallOperations> = {
   }),
   'memory.delete': v.strictObject({ path: text, domain, agent: label }),
   'memory.import': v.strictObject({
-    items: v.pipe(v.array(v.strictObject({ path: text, text: v.string() })), v.maxLength(MAX_IMPORT_ITEMS)),
-    domain,
+    items: v.pipe(
+      v.array(
+        v.strictObject({
+          path: text,
+          domain,
+          value,
+          isDocument: v.optional(v.boolean()),
+          contentType: label,
+          category: label,
+          tags: v.optional(v.array(text)),
+          expiresAt: v.optional(wholeNumber(0))
+        })
+      ),
+      v.maxLength(MAX_IMPORT_ITEMS)
+    ),
     dryRun: v.optional(v.boolean())
   }),
   'conflicts.show': v.strictObject({ conflict: text }),

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { planMarkdown } from '../../src/import/markdown.ts'
 
-function plan(text: string, name = 'notes.md'): Record<string, string> {
-  return Object.fromEntries(planMarkdown([{ name, text }]).items.map((item) => [item.path, item.text]))
+function plan(text: string, name = 'notes.md'): Record<string, unknown> {
+  return Object.fromEntries(planMarkdown([{ name, text }]).map((item) => [item.path, item.value]))
 }
 
 describe('planMarkdown', () => {
@@ -68,8 +68,8 @@ describe('planMarkdown', () => {
       { name: 'a.md', text: '# B\none\n# B\ntwo\n# B-2\nthree' }
     ]
     const expected = ['a/b', 'a/b-2', 'a/b-2-2', 'a/b-3']
-    expect(planMarkdown(files).items.map((item) => item.path)).toEqual(expected)
-    expect(planMarkdown(files.toReversed()).items.map((item) => item.path)).toEqual(expected)
+    expect(planMarkdown(files).map((item) => item.path)).toEqual(expected)
+    expect(planMarkdown(files.toReversed()).map((item) => item.path)).toEqual(expected)
   })
 
   it('keeps letters of every script and brings names to NFC', () => {

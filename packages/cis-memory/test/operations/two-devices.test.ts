@@ -267,8 +267,9 @@ describe('a conflict', () => {
     await expect(session.call('memory.curate', { path: 'config/timeout' })).rejects.toMatchObject(
       contestedError
     )
-    expect(await session.call('memory.import', { items: [{ path: 'config/timeout', text: 'x' }] })).toEqual([
-      { path: 'config/timeout', outcome: 'refused', code: 'CORE_CONTESTED' }
+    const items = [{ path: 'config/timeout', value: 'x' }]
+    expect(await session.call('memory.import', { items })).toEqual([
+      { path: 'config/timeout', domain: 'public', outcome: 'refused', code: 'CORE_CONTESTED' }
     ])
     const refused = await session.call('guard.check', { agent: 'reciter' })
     expect(refused).toMatchObject({ state: 'refused', scope: '/acme/web', notifications: [{ id }] })

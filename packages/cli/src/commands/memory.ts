@@ -11,6 +11,7 @@ const COMMANDS = {
   history: async () => (await import('./memory-history.ts')).registerHistory,
   restore: async () => (await import('./memory-restore.ts')).registerRestore,
   import: async () => (await import('./memory-import.ts')).registerImport,
+  export: async () => (await import('./memory-export.ts')).registerExport,
   conflicts: async () => (await import('./memory-conflicts.ts')).registerConflicts,
   sync: async () => (await import('./memory-sync.ts')).registerSync,
   broadcast: async () => (await import('./memory-broadcast.ts')).registerBroadcast

@@ -153,7 +153,7 @@ async function shareDocuments(demo: Demo): Promise<number> {
   const library = await cli.host.library()
   let imported = 0
   for (const source of await findDocuments()) {
-    const outcomes = library.importMarkdown(laptop.session, { source, prefix: DOCS, signal })
+    const outcomes = library.importMemories(laptop.session, { source, prefix: DOCS, signal })
     for await (const { outcome } of outcomes) if (outcome === 'created') imported++
   }
   await account.claim(imported > 0, `${count(imported, 'heading')} became memories of the scope ${DOCS}`)

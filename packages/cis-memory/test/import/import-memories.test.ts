@@ -1,7 +1,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type CisSession, importMarkdown, initHome, openSession } from '../../src/index.ts'
+import { type CisSession, importMemories, initHome, openSession } from '../../src/index.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
 interface Scene {
@@ -35,7 +35,7 @@ async function scene(files: Readonly<Record<string, string>>): Promise<Scene> {
     write,
     run: async (options = {}) => {
       const outcomes: string[] = []
-      for await (const { outcome, path, code } of importMarkdown(session, { source, ...options })) {
+      for await (const { outcome, path, code } of importMemories(session, { source, ...options })) {
         outcomes.push(`${outcome} ${path}${code === undefined ? '' : ` ${code}`}`)
       }
       return outcomes
@@ -47,7 +47,7 @@ async function scene(files: Readonly<Record<string, string>>): Promise<Scene> {
   }
 }
 
-describe('importMarkdown', () => {
+describe('importMemories', () => {
   it('makes memories of a folder, and does nothing the second time', async () => {
     const { run, value } = await scene({
       'CLAUDE.md': 'Be kind.\n# Build\nnpm run build\n',
@@ -132,7 +132,7 @@ describe('importMarkdown', () => {
     await using other = await openSession({ home, scope: '/acme/web' })
     expect(other.via).toBe('socket')
     const created: string[] = []
-    for await (const { path, outcome } of importMarkdown(other, { source }))
+    for await (const { path, outcome } of importMemories(other, { source }))
       created.push(`${outcome} ${path}`)
     expect(created).toEqual(names.map((name) => `created ${name}`))
   })
@@ -140,11 +140,11 @@ describe('importMarkdown', () => {
   it('reads a single file whatever it is called, and says when there is none', async () => {
     const { session, source } = await scene({ README: '# One\ntext' })
     const outcomes: string[] = []
-    for await (const { path, done, total } of importMarkdown(session, { source: join(source, 'README') })) {
-      outcomes.push(`${path} ${done}/${total}`)
+    for await (const { path, done } of importMemories(session, { source: join(source, 'README') })) {
+      outcomes.push(`${path} ${done}`)
     }
-    expect(outcomes).toEqual(['readme/one 1/1'])
-    const none = importMarkdown(session, { source: join(source, 'none.md') })
+    expect(outcomes).toEqual(['readme/one 1'])
+    const none = importMemories(session, { source: join(source, 'none.md') })
     await expect(none.next()).rejects.toMatchObject({ code: 'CIS_IMPORT_NOT_FOUND' })
   })
 })

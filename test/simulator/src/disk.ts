@@ -78,7 +78,10 @@ export class SimulatedDisk {
     const wasUnclean = this.#isInUse && this.options.durability === 'os'
     if (this.#doubt === 'kept' && wasUnclean) this.#doubt = 'unclean-stop'
     this.#isInUse = true
-    return new SimulatedStore(this, this.#doubt)
+    const continuity = this.#doubt
+    // A store that was never written to leaves no doubt behind.
+    if (continuity === 'first-open') this.#doubt = 'kept'
+    return new SimulatedStore(this, continuity)
   }
 
   accept(): void {
@@ -161,6 +164,7 @@ export class SimulatedStore implements Store {
 
   partition(name: PartitionName): RowStore {
     this.#assertOpen()
+    partitionByte(name)
     const write = (changes: readonly RowChange[], options: WriteOptions = {}): Promise<void> =>
       this.#write(name, changes, options)
     const current = (): RowStore => this.#disk.rows.partition(name)
@@ -186,9 +190,9 @@ export class SimulatedStore implements Store {
 
   async close(): Promise<void> {
     if (this.#isClosed) return
+    this.#isClosed = true
     await this.#queue.drained()
     await this.#wait(0)
-    this.#isClosed = true
     this.#disk.closed()
   }
 

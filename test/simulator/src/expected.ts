@@ -13,7 +13,8 @@ const EXPECTED = new Set([
   'STORE_WRITE_FAILED',
   'GUARD_CONFLICT_PENDING',
   'GUARD_CONTEXT_CLOSED',
-  'GUARD_CLOSED'
+  'GUARD_CLOSED',
+  'GUARD_AUDIT_FAILED'
 ])
 
 /** How sessions between honest members may end: by the network's fault, or because one end has trouble of its own. */
@@ -42,5 +43,5 @@ export function isExpectedOfSession(error: unknown): boolean {
 
 /** Whether a write failed in a way after which its store has to be opened again. */
 export function needsReopening(error: unknown): boolean {
-  return ['CORE_CLOSED', 'STORE_WRITE_FAILED'].includes(codeOf(error) ?? '')
+  return ['CORE_CLOSED', 'STORE_WRITE_FAILED', 'GUARD_AUDIT_FAILED'].includes(codeOf(error) ?? '')
 }

@@ -1,13 +1,44 @@
 import { timestampFromMs } from '@cis-memory/clock'
-import { adoptSpace, createSpace, deviceIdentity, type Runtime } from '@cis-memory/core'
+import {
+  adoptSpace,
+  createMemory,
+  createSpace,
+  deviceIdentity,
+  Replica,
+  type Runtime
+} from '@cis-memory/core'
+import { MemoryStore } from '@cis-memory/store'
 import { createMember } from '../../../packages/core/src/entry/records.ts'
+import { SCOPE } from './places.ts'
+import { Random } from './random.ts'
 import { World, type WorldOptions } from './world.ts'
 
 /** How long opening all devices for the first time may take. */
 const FOUNDING_MS = 60_000
 
+let isWarm = false
+
+/**
+ * Has the code loaded that production loads when it is first needed. The loader takes real time, in which a simulation
+ * would not wait.
+ */
+async function warmUp(): Promise<void> {
+  if (isWarm) return
+  const store = new MemoryStore({ id: new Uint8Array(16) })
+  const random = new Random('warm up')
+  const runtime: Runtime = { now: () => 0, random: (length) => random.bytes(length), timer: () => () => {} }
+  await createSpace(store, runtime, { space: 'none', device: 'none' })
+  const memory = createMemory(await Replica.open({ store, runtime }), SCOPE)
+  const document = await memory.public.doc('document')
+  document.doc.getArray('lines').push(['line'])
+  await document.close()
+  for await (const _ of memory.search('line')) break
+  isWarm = true
+}
+
 /** Starts a space on the first device and lets the others in. They have not synced since. */
 export async function found(options: WorldOptions): Promise<World> {
+  await warmUp()
   const { replicas, faults } = options
   const world = new World(options)
   const random = world.random.split('founding')

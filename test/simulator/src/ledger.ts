@@ -1,6 +1,6 @@
 import { toHex } from '../../../packages/core/src/entry/bytes.ts'
-import { encodeAlternative } from '../../../packages/core/src/entry/payload.ts'
-import { type DomainCodec, openEntry } from '../../../packages/core/src/replica/open-entry.ts'
+import { decodePayload, encodeAlternative, type Payload } from '../../../packages/core/src/entry/payload.ts'
+import type { DomainCodec } from '../../../packages/core/src/replica/open-entry.ts'
 import type { StoredEntry } from '../../../packages/core/src/replica/stored-entry.ts'
 import { linesOf } from './lines.ts'
 import { type Claim, claims } from './reference.ts'
@@ -79,7 +79,8 @@ export class Ledger {
       for (const older of seen.saw) saw.add(older)
       for (const hostile of seen.hostileSeen) hostileSeen.add(hostile)
     }
-    const { alternatives, payload } = openEntry(codec, stored)
+    const payload = payloadOf(stored, codec)
+    const alternatives = payload?.alternatives ?? []
     const documents = alternatives.filter(({ kind }) => kind === 'document')
     const { actor, n } = stored.dot
     const known: Known = {
@@ -157,5 +158,15 @@ export class Ledger {
     if (entry.isHostile || this.isMurky(entry)) return true
     const liars = witness.isHostile ? [witness, ...witness.hostileSeen] : witness.hostileSeen
     return liars.some((liar) => claims(liar, entry.actor, entry.n))
+  }
+}
+
+/** What an entry says, or nothing when no reader can open it where it is. */
+function payloadOf({ header, cipher }: StoredEntry, codec: DomainCodec): Payload | undefined {
+  try {
+    const payload = decodePayload(codec.unseal(header, cipher))
+    return toHex(codec.tokens.of(payload.path)) === toHex(header.path) ? payload : undefined
+  } catch {
+    return undefined
   }
 }

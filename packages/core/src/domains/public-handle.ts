@@ -5,6 +5,11 @@ import type { AbortOptions } from '../ports/channel.ts'
 import type { Replica } from '../replica/replica.ts'
 import { DomainHandle } from './domain-handle.ts'
 
+type DocumentsModule = typeof import('../documents/memory-document.ts')
+
+/** Loaded with the first document of a process. Importing it each time would have each document wait for the loader. */
+let documents: DocumentsModule | undefined
+
 /** Public memory within a scope: values, and documents that merge by themselves. */
 export class PublicHandle extends DomainHandle implements PublicMemory {
   readonly #open = new Set<MemoryDocument>()
@@ -18,8 +23,8 @@ export class PublicHandle extends DomainHandle implements PublicMemory {
 
   async doc(path: string, options: AbortOptions = {}): Promise<MemoryDoc> {
     options.signal?.throwIfAborted()
-    const { MemoryDocument } = await import('../documents/memory-document.ts')
-    const document = new MemoryDocument(this.replica, resolvePath(this.scope, path), () => {
+    documents ??= await import('../documents/memory-document.ts')
+    const document = new documents.MemoryDocument(this.replica, resolvePath(this.scope, path), () => {
       this.#forget(document)
     })
     this.#remember(document)

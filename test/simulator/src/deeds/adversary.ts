@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
 import { timestampFromMs } from '@cis-memory/clock'
-import { encodeBatch, MAX_FRAME_BYTES, type Replica, type SyncReplica, SyncSession } from '@cis-memory/core'
+import { MAX_FRAME_BYTES, type Replica } from '@cis-memory/core'
+import { encodeBatch, type SyncReplica, SyncSession } from '@cis-memory/core/sync'
 import { seal } from '@cis-memory/store'
 import { concat, fromHex } from '../../../../packages/core/src/entry/bytes.ts'
 import { encodeCbor } from '../../../../packages/core/src/entry/cbor.ts'
@@ -112,7 +113,9 @@ export class Adversary {
     { path, ...options }: Parameters<Forger['entry']>[2] & { readonly path: string }
   ): Batch {
     const forger = this.#forger(deed)
-    return forger.batch([this.#known(forger.entry(path, 1, { value: this.#value(), ...options }))])
+    const context = new Map(options.context)
+    context.delete(forger.actor)
+    return forger.batch([this.#known(forger.entry(path, 1, { value: this.#value(), ...options, context }))])
   }
 
   /** Two entries under one number, each for somebody else. */
@@ -174,6 +177,7 @@ export class Adversary {
   async #flood(deed: Attack, victim: SimulatedDevice, path: string): Promise<void> {
     const forger = this.#forger(deed)
     const context = await this.#everything(1_000_000)
+    context.delete(forger.actor)
     for (let commit = 0; commit < FLOOD_COMMITS; commit++) {
       const entries = Array.from({ length: FLOOD_ENTRIES }, (_, i) =>
         this.#known(forger.entry(path, 1 + commit * FLOOD_ENTRIES + i, { value: this.#value(), context }))

@@ -2,7 +2,7 @@ import type { Written } from '@cis-memory/core'
 import type { SafeMemoryContext } from '@cis-memory/guard'
 import type { Running, SimulatedDevice } from '../device.ts'
 import type { DiskRecord } from '../disk-record.ts'
-import { codeOf, isExpected } from '../expected.ts'
+import { codeOf, isExpected, needsReopening } from '../expected.ts'
 import { CANARY, SCOPES, tokenOf, valuePath } from '../places.ts'
 import type { Deed } from '../script.ts'
 import { promised } from '../violation.ts'
@@ -28,15 +28,16 @@ export class AgentRun {
     const scope = SCOPES[deed.scope % SCOPES.length] as string
     const token = tokenOf(this.#running.replica, scope)
     const since = this.#record.landings
-    const context = await this.#checked(() =>
-      this.#running.guard.checkAndCreateContext({ agent: 'reviewer', scope, onConflict: deed.onConflict })
+    const context = await this.#checked(
+      () =>
+        this.#running.guard.checkAndCreateContext({ agent: 'reviewer', scope, onConflict: deed.onConflict }),
+      () => {
+        const hasReason = this.#record.wasContestedSince(token, since, true)
+        promised(hasReason, 'the guard refuses for a reason', () => `${scope} at ${this.#device.place}`)
+        this.#world.count('refused')
+      }
     )
-    if (context === undefined) {
-      const hasReason = this.#record.wasContestedSince(token, since, true)
-      promised(hasReason, 'the guard refuses for a reason', () => `${scope} at ${this.#device.place}`)
-      this.#world.count('refused')
-      return
-    }
+    if (context === undefined) return
     this.#world.count('delivered')
     const moment = this.#momentOf(context, token, since)
     promised(moment !== undefined, 'P33: no contested memory is delivered', () => {
@@ -82,12 +83,14 @@ export class AgentRun {
     promised(isFair, 'P18: an agent replaces only what it was shown', () => entry.id)
   }
 
-  async #checked<T>(work: () => Promise<T>): Promise<T | undefined> {
+  async #checked<T>(work: () => Promise<T>, onConflict: () => void = () => {}): Promise<T | undefined> {
     try {
       return await work()
     } catch (error) {
       if (!isExpected(error)) throw error
       this.#world.count(`agent: ${codeOf(error)}`)
+      if (codeOf(error) === 'GUARD_CONFLICT_PENDING') onConflict()
+      if (needsReopening(error)) this.#world.launch('recovery', () => this.#world.recover(this.#device))
       return undefined
     }
   }

@@ -1,4 +1,4 @@
-import { decodeBatch, SyncSession, serveSession } from '@cis-memory/core'
+import { decodeBatch, SyncSession, serveSession } from '@cis-memory/core/sync'
 import { fromHex } from '../../../../packages/core/src/entry/bytes.ts'
 import { broadcastOf, receiveBroadcast } from '../../../../packages/transport/src/broadcast.ts'
 import type { Running, SimulatedDevice } from '../device.ts'

@@ -5,6 +5,9 @@
 /** A configuration file or a `.cis.toml`: a person writes them. */
 export const MAX_CONFIG_BYTES: number = 64 * 1024
 
+/** A replaced version stays recoverable for this long; core refuses less as well. */
+export const MIN_HISTORY_DAYS: number = 30
+
 /** Memories in one request of an import; `importMemories` sends as many requests as it takes. */
 export const MAX_IMPORT_ITEMS: number = 256
 /** Text in one request of an import, unless it holds a single memory. */

@@ -1,4 +1,4 @@
-import type { ConflictSettings, Memory, Merger } from '@cis-memory/core'
+import type { ConflictSettings, HistorySettings, Memory, Merger } from '@cis-memory/core'
 import { createMemory, createSpace } from '@cis-memory/core'
 import type { KeySource } from '@cis-memory/store/level'
 import { nodeRuntime } from '@cis-memory/transport/node-runtime'
@@ -27,6 +27,11 @@ export interface OpenMemoryOptions {
   readonly compression?: boolean
   /** What this device makes of conflicts. @default what `config.toml` in the directory says, or it leaves all to people */
   readonly conflict?: ConflictSettings
+  /**
+   * What a cleaning leaves of the history.
+   * @default what `config.toml` in the directory says, or 90 days and 10 versions
+   */
+  readonly history?: HistorySettings
   /**
    * Merges a conflict when its owner asks for it from the `cis` command. What comes out is a proposal, which settles
    * nothing by itself.
@@ -74,6 +79,7 @@ export async function openMemory(options: OpenMemoryOptions): Promise<Memory> {
     epoch: options.epoch ?? 'when-in-doubt',
     compression: options.compression ?? true,
     conflict: options.conflict ?? configured.conflict,
+    history: options.history ?? configured.history,
     merger: options.merger,
     notify: configured.notify,
     auditRetentionMs: guard.auditRetentionMs,

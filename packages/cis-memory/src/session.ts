@@ -14,6 +14,7 @@ export type {
   AuditVerdict,
   Authorship,
   Choice,
+  CleanedHistory,
   Conflict,
   ConflictKind,
   ConflictMode,

@@ -2,6 +2,7 @@ import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { keyFile, type Memory, type OpenMemoryOptions, openMemory, passphrase } from '../src/index.ts'
+import { holderOf } from '../src/open-memory.ts'
 import { temporaryDirectory } from './temporary.ts'
 
 async function place(): Promise<OpenMemoryOptions & { directory: string }> {
@@ -60,6 +61,24 @@ describe('openMemory', () => {
     }
     await using memory = await openMemory({ ...at, conflict: { mode: 'keep_all' } })
     expect(memory.conflictModeAt('key')).toBe('keep_all')
+  })
+
+  it('keeps of the history what the directory’s configuration says, unless it is told otherwise', async () => {
+    const at = await place()
+    await mkdir(at.directory, { mode: 0o700 })
+    await writeFile(
+      join(at.directory, 'config.toml'),
+      '[memory.history]\nkeep_days = 40\nkeep_versions = 2\n'
+    )
+    for (const [history, keepDays, keepVersions] of [
+      [undefined, 40, 2],
+      [{ keepDays: 60 }, 60, 10]
+    ] as const) {
+      await using memory = await openMemory({ ...at, ...(history && { history }) })
+      const { retention } = holderOf(memory).replica.history
+      expect(retention).toEqual({ keepMs: keepDays * 86_400_000, keepVersions })
+      expect(await memory.cleanHistory()).toEqual({ memories: 0, versions: 0, bytes: 0, unproven: 0 })
+    }
   })
 
   it('opens nothing where the configuration would turn the guard off', async () => {

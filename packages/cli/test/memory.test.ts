@@ -310,4 +310,32 @@ describe('memory history', () => {
       { kind: 'deleted', isOverwrite: true }
     ])
   })
+
+  it('deletes old versions of a whole scope, or says what it would delete', async () => {
+    const cleaned = { memories: 1, versions: 12, bytes: 4200, unproven: 3 }
+    const calls = { 'memory.cleanHistory': () => cleaned }
+    const done = await cis(['memory', 'history', '--clean'], { calls })
+    expect(done.stderr).toContain(
+      'Deleted 12 old versions of 1 memory (4.2 kB).\n3 older versions not counted'
+    )
+    const promised = await cis(['memory', 'history', '--clean', '--dry-run'], { calls })
+    expect(promised.stderr).toContain('Would delete 12 old versions')
+    expect(promised.stderr).toContain('Next: cis memory history --clean')
+    const none = { 'memory.cleanHistory': () => ({ memories: 0, versions: 0, bytes: 0, unproven: 0 }) }
+    expect((await cis(['memory', 'history', '--clean'], { calls: none })).stderr).toContain(
+      'Nothing to delete'
+    )
+    const json = await cis(['memory', 'history', '--clean', '--private', '--dry-run', '--json'], { calls })
+    expect(json.records()).toEqual([{ dryRun: true, ...cleaned }])
+    expect([done, promised, json].map(({ asked }) => asked)).toEqual([
+      [['memory.cleanHistory', { domain: undefined, dryRun: false }]],
+      [['memory.cleanHistory', { domain: undefined, dryRun: true }]],
+      [['memory.cleanHistory', { domain: 'private', dryRun: true }]]
+    ])
+  })
+
+  it.each([[[]], [['deploy/day', '--clean']]])('wants a key or --clean, and not both: %j', async (given) => {
+    const { exitCode, asked } = await cis(['memory', 'history', ...given], {})
+    expect([exitCode, asked]).toEqual([2, []])
+  })
 })

@@ -1,6 +1,8 @@
-import type { ConflictSettings } from '@cis-memory/core'
+import type { ConflictSettings, HistorySettings } from '@cis-memory/core'
 import { stringify } from 'smol-toml'
 import * as v from 'valibot'
+import { given } from '../given.ts'
+import { MIN_HISTORY_DAYS } from '../limits.ts'
 import { scope, text, wholeNumber } from '../validation.ts'
 import { conflictSection, conflictSettings, DAY_MS, policySections } from './conflict.ts'
 import { lineOfKey } from './locate.ts'
@@ -36,6 +38,8 @@ export interface CisConfig {
     readonly compression: boolean
     /** What this device makes of conflicts. @default it leaves all of them to people */
     readonly conflict: ConflictSettings
+    /** What `cis memory history --clean` leaves. @default 90 days and 10 versions */
+    readonly history: HistorySettings
     /** A program that is told of conflicts, with its arguments. @default none */
     readonly notify: readonly string[]
   }
@@ -71,6 +75,12 @@ const configFile = v.strictObject({
     v.strictObject({
       compression: v.optional(v.boolean()),
       conflict: v.optional(conflictSection),
+      history: v.optional(
+        v.strictObject({
+          keep_days: v.optional(wholeNumber(MIN_HISTORY_DAYS)),
+          keep_versions: v.optional(wholeNumber(0))
+        })
+      ),
       policy: v.optional(policySections)
     })
   )
@@ -104,6 +114,10 @@ export async function parseConfig(file: string, text: string): Promise<CisConfig
     memory: {
       compression: memory?.compression ?? true,
       conflict: conflictSettings(memory?.conflict, memory?.policy),
+      history: given({
+        keepDays: memory?.history?.keep_days,
+        keepVersions: memory?.history?.keep_versions
+      }),
       notify: memory?.conflict?.notify ?? []
     }
   }
@@ -165,5 +179,11 @@ mode = "manual"
 conflict_retention_days = 90
 # A program to tell of conflicts, as JSON on its standard input, with its arguments.
 # notify = ["/usr/local/bin/on-conflict"]
+
+[memory.history]
+# What "cis memory history --clean" leaves: every version for so many days after it was replaced, at least 30, and so many
+# replaced versions of each memory, however old. Nothing is deleted before you run it.
+keep_days = 90
+keep_versions = 10
 `
 }

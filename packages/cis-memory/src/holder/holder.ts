@@ -3,6 +3,7 @@ import {
   type ConflictSettings,
   CoreError,
   createMemory,
+  type HistorySettings,
   type Memory,
   type Merger,
   Replica,
@@ -41,6 +42,8 @@ export interface HolderOptions {
   readonly compression: boolean
   /** What this device makes of conflicts. */
   readonly conflict: ConflictSettings
+  /** What a cleaning leaves of the history. */
+  readonly history: HistorySettings
   /** What merges a conflict when its owner asks for it. @default nothing does */
   readonly merger?: Merger | undefined
   /** A program that is told of conflicts, with its arguments; `[]` tells nobody. */
@@ -113,8 +116,7 @@ export class Holder implements NodeHost, ConflictHost, AsyncDisposable {
    * @throws {CisError} `CIS_SOCKET_NOT_PRIVATE`, `CIS_SOCKET_PATH_TOO_LONG`
    */
   static async open(options: HolderOptions): Promise<Holder> {
-    const { home, key, runtime, durability, createIfMissing, epoch, compression, conflict, adoptSpace } =
-      options
+    const { home, key, runtime, durability, createIfMissing, adoptSpace } = options
     const place = canListen(options) ? await prepareSocket(home.socketDirectory) : undefined
     let store: Store | undefined
     let replica: Replica | undefined
@@ -128,13 +130,14 @@ export class Holder implements NodeHost, ConflictHost, AsyncDisposable {
       })
       const isNew = (await spaceIdentity(store)) === undefined
       if (isNew) await adoptSpace?.(store)
-      const { auditRetentionMs } = options
+      const { epoch, compression, conflict, history, auditRetentionMs } = options
       replica = await Replica.open({
         store,
         runtime,
         epoch,
         compression,
         conflict,
+        history,
         ...given({ auditRetentionMs })
       })
       const book = await PeerBook.open(home.peersFile)

@@ -159,6 +159,7 @@ function newHomeOptions(home: Home, runtime: Runtime): Omit<HolderOptions, 'adop
     epoch: 'when-in-doubt',
     compression: true,
     conflict: {},
+    history: {},
     notify: [],
     localSocket: false
   }

@@ -62,6 +62,7 @@ async function configuredOptions(home: Home): Promise<HolderOptions> {
     epoch: 'when-in-doubt',
     compression: memory.compression,
     conflict: memory.conflict,
+    history: memory.history,
     notify: memory.notify,
     auditRetentionMs: guard.auditRetentionMs,
     localSocket: true,

@@ -9,6 +9,7 @@
 import type {
   AuditRecord,
   AuditVerdict,
+  CleanedHistory,
   Domain,
   EntryId,
   HistoryItem,
@@ -82,6 +83,13 @@ export interface SearchArguments extends ListArguments {
   readonly query: string
   /** @default 20 */
   readonly limit?: number | undefined
+}
+
+export interface CleanHistoryArguments {
+  /** @default both */
+  readonly domain?: Domain | undefined
+  /** Say what would be deleted, and delete nothing. @default false */
+  readonly dryRun?: boolean | undefined
 }
 
 /** One memory that an import wants to be there. `importMemories` makes them from files. */
@@ -276,6 +284,8 @@ export interface CallOperations extends ConflictCalls {
   /** Writes on the version that is live when it starts. `CORE_CONTESTED` when there are several. */
   'memory.set': { arguments: SetArguments; result: SetResult }
   'memory.delete': { arguments: DeleteArguments; result: DeleteResult }
+  /** Deletes replaced versions that are past their time, in the session's scope. */
+  'memory.cleanHistory': { arguments: CleanHistoryArguments; result: CleanedHistory }
   'memory.import': { arguments: ImportArguments; result: readonly ImportOutcome[] }
   /** Writes a version of the history back. `CORE_CONTESTED` while the path is. */
   'memory.restore': { arguments: RestoreArguments; result: Written }

@@ -12,7 +12,13 @@ import {
 
 type Calls = Pick<
   CallHandlers,
-  'memory.get' | 'memory.set' | 'memory.delete' | 'memory.restore' | 'memory.import' | 'memory.curate'
+  | 'memory.get'
+  | 'memory.set'
+  | 'memory.delete'
+  | 'memory.restore'
+  | 'memory.cleanHistory'
+  | 'memory.import'
+  | 'memory.curate'
 >
 type Streams = Pick<StreamHandlers, 'memory.list' | 'memory.search' | 'memory.history'>
 
@@ -41,6 +47,11 @@ export function memoryCalls(session: SessionMemory): Calls {
       requireDomain(session, domain)
       const version = { entryId, ...given({ index }) }
       return session.memory.restore(path, version, { domain, ...given({ agent }), signal })
+    },
+
+    'memory.cleanHistory': ({ domain = session.domain, ...options }, signal) => {
+      if (domain !== undefined) requireDomain(session, domain)
+      return session.memory.cleanHistory({ ...given({ domain, ...options }), signal })
     },
 
     'memory.import': ({ items, dryRun = false }, signal) => importItems(session, items, { dryRun, signal }),

@@ -44,6 +44,7 @@ export const callSchemas: Schemas<CallOperations> = {
     expiresAt: v.optional(wholeNumber(0))
   }),
   'memory.delete': v.strictObject({ path: text, domain, agent: label }),
+  'memory.cleanHistory': v.strictObject({ domain, dryRun: v.optional(v.boolean()) }),
   'memory.import': v.strictObject({
     items: v.pipe(
       v.array(

@@ -23,7 +23,7 @@ describe('config.toml', () => {
       node: { listen: [], mdns: false, bootstrap: [], share: ['/'] },
       guard: { enforceCheck: true, auditRetentionMs: 90 * DAY_MS },
       storage: { durability: 'disk' },
-      memory: { compression: true, conflict: { policies: [] }, notify: [] }
+      memory: { compression: true, conflict: { policies: [] }, history: {}, notify: [] }
     })
   })
 
@@ -38,6 +38,7 @@ describe('config.toml', () => {
         memory: {
           compression: true,
           conflict: { mode: 'manual', policies: [], retentionMs: 90 * DAY_MS },
+          history: { keepDays: 90, keepVersions: 10 },
           notify: []
         }
       }
@@ -77,6 +78,7 @@ resolution = "manual"
         alertOpen: 10,
         alertPerDay: 20
       },
+      history: {},
       notify: ['tell', '--json']
     })
   })
@@ -129,6 +131,11 @@ resolution = "manual"
       'config.toml:4: memory.policy[1].scope must be a scope such as'
     ],
     ['[[memory.policy]]\npattern = "*"', 'config.toml:1: memory.policy[0].resolution is missing: it must be'],
+    ['[memory.history]\nkeep_days = 29', 'config.toml:2: memory.history.keep_days must be at least 30'],
+    [
+      '[memory.history]\nkeep_versions = -1',
+      'config.toml:2: memory.history.keep_versions must be at least 0'
+    ],
     ['[memory]\ncompression = "off"', 'config.toml:2: memory.compression must be true or false'],
     ['[device]\nname = ""', 'config.toml:2: device.name must not be empty'],
     ['node = 3', 'config.toml:1: node must be a table'],

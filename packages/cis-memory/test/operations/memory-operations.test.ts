@@ -44,6 +44,18 @@ describe('a write that another one overtakes', () => {
   })
 })
 
+it('cleans the history of no more than a session reaches', async () => {
+  const asked: unknown[] = []
+  const memory = { cleanHistory: async ({ domain }: { domain?: string }) => asked.push(domain) } as never
+  const { signal } = new AbortController()
+  const clean = memoryCalls({ memory, domain: 'private' })['memory.cleanHistory']
+  await clean({}, signal)
+  await clean({ domain: 'private' }, signal)
+  await memoryCalls({ memory, domain: undefined })['memory.cleanHistory']({}, signal)
+  expect(asked).toEqual(['private', 'private', undefined])
+  expect(() => clean({ domain: 'public' }, signal)).toThrow(/private memory only/)
+})
+
 describe('operations on memory', () => {
   let session: CisSession
   beforeEach(async () => {

@@ -58,11 +58,13 @@ const DOMAINS: readonly Domain[] = ['public', 'private']
  * left after a crash still leads from what is live to all that is still to go.
  */
 export class HistoryCleaner {
+  readonly retention: Retention
   readonly #parts: HistoryCleanerParts
   readonly #runs = new SerialQueue()
   #isClosed = false
 
   constructor(parts: HistoryCleanerParts) {
+    this.retention = parts.retention
     this.#parts = parts
   }
 
@@ -115,7 +117,7 @@ export class HistoryCleaner {
   /** `undefined` for a path with a damaged row: what is left of it stays where it can be looked at. */
   async #plan(host: CleanableDomain, token: Uint8Array): Promise<PathPlan | undefined> {
     try {
-      return await planPath(host, token, this.#parts.retention, this.#parts.now())
+      return await planPath(host, token, this.retention, this.#parts.now())
     } catch (error) {
       if (corruptRowOf(error) === undefined) throw error
       return undefined

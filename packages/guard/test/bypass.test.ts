@@ -244,6 +244,32 @@ describe('a guard or executor of somebody’s own', () => {
   })
 })
 
+describe('an agent', () => {
+  it('which keeps its context has nothing of it once it has ended', async () => {
+    const { world, executor, genuine } = await open()
+    let kept: SafeMemoryContext | undefined
+    await executor.execute((given) => {
+      kept = given
+    }, genuine)
+    if (kept === undefined) throw new Error('expected the agent to have run')
+    expect(kept.get('a')?.value).toBe('secret')
+    await genuine.close()
+    const { get } = kept
+    for (const use of [
+      () => kept?.get('a'),
+      () => kept?.list(),
+      () => kept?.render(),
+      () => kept?.put('a', 'mine'),
+      () => kept?.delete('a'),
+      () => get.call(kept, 'a')
+    ]) {
+      expect(await codeOf(use)).toBe('GUARD_CONTEXT_CLOSED')
+    }
+    expect(await verdict(executor, kept)).toBe('GUARD_CONTEXT_CLOSED')
+    expect(await world.memory.public.get('a')).toMatchObject({ value: 'secret' })
+  })
+})
+
 describe('the files behind the package', () => {
   it('give nobody else the means to make a context', async () => {
     const { takeContextMaker } = await import('../src/safe-memory-context.ts')

@@ -3,6 +3,7 @@ import { Argument, type Command, Option } from 'commander'
 import { action, type Registration } from '../action.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { Invocation } from '../invocation.ts'
+import { CONFLICT_KINDS } from '../render/conflict.ts'
 import { keyWithin } from '../render/paths.ts'
 import { progressBar } from '../render/progress.ts'
 import { printableLine } from '../render/terminal-text.ts'
@@ -14,8 +15,6 @@ interface ResolveAllOptions {
   readonly match?: string
   readonly kind?: ConflictKind
 }
-
-const KINDS: readonly ConflictKind[] = ['edit', 'delete', 'document', 'fork', 'unreadable', 'reopened']
 
 /** As the patterns of conflict policies are read: names are no file names, so nothing is hidden. */
 const GLOB = { dot: true, windows: false, nonegate: true, noextglob: true }
@@ -36,7 +35,7 @@ export function registerConflictsResolveAll(conflicts: Command, registration: Re
     .description('Settle many conflicts of this scope by one rule')
     .addArgument(new Argument('<strategy>', 'how').choices(STRATEGIES))
     .option('--match <glob>', 'only keys that match, relative to the scope, such as "config/**"')
-    .addOption(new Option('--kind <kind>', 'only conflicts of one kind').choices(KINDS))
+    .addOption(new Option('--kind <kind>', 'only conflicts of one kind').choices(CONFLICT_KINDS))
     .addHelpText('after', HELP)
     .action(action(registration, resolveAll))
 }
@@ -138,8 +137,8 @@ async function isWanted(
   conflicts: number
 ): Promise<boolean> {
   const what = `${count(conflicts, 'conflict')} in ${printableLine(session.scope)}`
-  await output.line(`Settle ${what} by "${strategy}"? Press y to do it, any other key to leave them.`)
   using keys = new Keys(host)
+  await output.line(`Settle ${what} by "${strategy}"? Press y to do it, any other key to leave them.`)
   return (await keys.next()) === 'y'
 }
 

@@ -58,8 +58,8 @@ async function sync(
 
 /** Asks a person whether to settle what the sync has left, while it is in mind. */
 async function wantsToSettle({ output, host }: Invocation): Promise<boolean> {
-  await output.line('Press s to settle them now, any other key to leave them open.')
   using keys = new Keys(host)
+  await output.line('Press s to settle them now, any other key to leave them open.')
   return (await keys.next()) === 's'
 }
 

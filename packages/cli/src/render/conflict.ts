@@ -26,6 +26,9 @@ const WHAT_HAPPENED: Readonly<Record<ConflictKind, string>> = {
   reopened: 'was settled, and the settlement was undone'
 }
 
+/** Every kind of conflict there is. */
+export const CONFLICT_KINDS: readonly ConflictKind[] = Object.keys(WHAT_HAPPENED) as ConflictKind[]
+
 const DECIDED: Readonly<Record<PolicyDecision['mode'], string>> = {
   auto_lww: 'The policy auto_lww of this device reads the latest of them.',
   keep_all: 'The policy keep_all of this device reads all of them.',

@@ -113,7 +113,7 @@ describe('a local socket', () => {
     const client = await connect(path)
     const stream = client.stream('endless', null)
     await stream.next()
-    await vi.waitFor(() => expect(witness.made).toBeGreaterThanOrEqual(STREAM_WINDOW_ITEMS))
+    await expect.poll(() => witness.made).toBeGreaterThanOrEqual(STREAM_WINDOW_ITEMS)
     await client.call('echo', null)
     expect(witness.made).toBeLessThanOrEqual(STREAM_WINDOW_ITEMS + 1)
     await stream.return(undefined)
@@ -123,7 +123,7 @@ describe('a local socket', () => {
     const { path, witness } = await serve()
     const client = await connect(path)
     for await (const item of client.stream('endless', null)) if (item !== undefined) break
-    await vi.waitFor(() => expect(witness.aborted).toEqual(['endless']))
+    await expect.poll(() => witness.aborted).toEqual(['endless'])
     expect(await client.call('echo', 'still here')).toBe('still here')
   })
 
@@ -134,7 +134,7 @@ describe('a local socket', () => {
     await client.call('echo', null)
     await client.close()
     expect(await waiting).toBe('CIS_SESSION_CLOSED')
-    await vi.waitFor(() => expect(witness).toMatchObject({ aborted: ['wait'], closed: 1 }))
+    await expect.poll(() => witness).toMatchObject({ aborted: ['wait'], closed: 1 })
   })
 
   it('throws errors of the other side with their code, name and public fields', async () => {
@@ -256,7 +256,7 @@ describe('the challenge of a local socket', () => {
       }
     })
     const { closed } = raw(path)
-    await vi.waitFor(() => expect(timers).toHaveLength(1))
+    await expect.poll(() => timers).toHaveLength(1)
     timers[0]?.()
     await closed
   })
@@ -308,7 +308,7 @@ describe('hostile bytes on a local socket', () => {
     const answers: unknown[] = []
     for await (const answer of messages) answers.push(answer)
     expect(answers).toContainEqual(expect.objectContaining({ type: 'refused', code: 'CIS_SOCKET_MALFORMED' }))
-    await vi.waitFor(() => expect(witness.aborted).toEqual(['wait']))
+    await expect.poll(() => witness.aborted).toEqual(['wait'])
     expect(await (await connect(path)).call('echo', 1)).toBe(1)
   })
 
@@ -355,7 +355,7 @@ describe('closing a local socket', () => {
     for await (const item of stream) if (item !== undefined) items++
     expect(items).toBe(STREAM_WINDOW_ITEMS * 2)
     await closing
-    await vi.waitFor(() => expect(client.isOpen).toBe(false))
+    await expect.poll(() => client.isOpen).toBe(false)
     expect(await code(connect(path))).toBe('CIS_CONNECTION_LOST')
   })
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   homeAt,
   type InviteEvent,
@@ -113,11 +113,8 @@ describe('two devices of one space', () => {
     await desktop.session.call('memory.set', { path: 'news', value: 'hot' })
     expect(await desktop.session.call('memory.broadcast', { path: 'news' })).toEqual({ reached: 1 })
     await desktop.session.close()
-    await vi.waitFor(
-      async () =>
-        expect(await device.session.call('memory.get', { path: 'news' })).toMatchObject({ value: 'hot' }),
-      { timeout: 5000 }
-    )
+    const news = () => device.session.call('memory.get', { path: 'news' })
+    await expect.poll(news).toMatchObject({ value: 'hot' })
   })
 
   it('remember an address of a device that is no member yet', async () => {

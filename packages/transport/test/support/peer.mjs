@@ -33,7 +33,6 @@ if (mode === 'visit' || mode === 'without-resolvers') {
   const channel = await network.open(target, PROTOCOL)
   await channel.send(new Uint8Array([1, 2, 3]))
   say('answer', [...(await channel.receive())])
-  const before = performance.now()
   await network.stop()
-  say('stopped', performance.now() - before)
+  say('stopped', true)
 }

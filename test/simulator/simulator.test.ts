@@ -4,8 +4,8 @@ import { generate } from './src/generate.ts'
 import { simulate } from './src/simulation.ts'
 
 /** How long fresh seeds are tried here. `npm run sim -- --seeds 1000` tries more. */
-const BUDGET_MS = 10_000
-const STEPS = 200
+const BUDGET_MS = 8_000
+const STEPS = 150
 
 function script(
   seed: number,
@@ -23,25 +23,18 @@ describe('a simulation', () => {
     ]
     expect(again).toEqual(first)
     expect(other.digest).not.toBe(first.digest)
-  })
+  }, 60_000)
 
   it('comes to something: memory is written, sent, contested, settled, delivered and refused, and devices fail', async () => {
-    const { counts, violation } = await simulate(script(7, { steps: 700, replicas: 5 }))
-    expect(violation).toBeUndefined()
-    const happens = [
-      ...[
-        'put',
-        'delete',
-        'burst',
-        'private',
-        'read',
-        'undo',
-        'edit',
-        'resolved',
-        'delivered',
-        'refused',
-        'agents run'
-      ],
+    const often = { restore: 0.03, clone: 0.02, silentCopy: 0.01, fullDisk: 0.02, cut: 0.4, attack: 0.1 }
+    const happened = new Set<string>()
+    for (const seed of [1, 2, 3]) {
+      const { counts, violation } = await simulate(script(seed, { faults: { ...ALL_FAULTS, ...often } }))
+      expect(violation).toBeUndefined()
+      for (const what of counts.keys()) happened.add(what)
+    }
+    const expected = [
+      ...['put', 'delete', 'burst', 'private', 'read', 'undo', 'edit', 'resolved', 'delivered', 'refused'],
       ...[
         'syncs',
         'broadcast: accept',
@@ -49,10 +42,10 @@ describe('a simulation', () => {
         'sync: SYNC_TIMEOUT',
         'STORE_WRITE_FAILED'
       ],
-      ...['crash', 'partition', 'restart', 'restore', 'clone', 'set-clock', 'attack', 'broadcast: reject']
+      ...['agents run', 'crash', 'partition', 'restart', 'restore', 'clone', 'set-clock', 'broadcast: reject']
     ]
-    expect(happens.filter((what) => (counts.get(what) ?? 0) === 0)).toEqual([])
-  })
+    expect(expected.filter((what) => !happened.has(what))).toEqual([])
+  }, 60_000)
 
   it('without faults loses nothing either', async () => {
     expect((await simulate(script(3, { faults: NO_FAULTS }))).violation).toBeUndefined()

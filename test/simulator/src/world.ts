@@ -47,6 +47,8 @@ export class World {
   readonly ledger: Ledger = new Ledger()
   readonly devices: SimulatedDevice[] = []
   readonly trace: Trace
+  /** Devices whose store is a copy or has one, which nothing on them betrays. */
+  readonly unsuspecting: Set<SimulatedDevice> = new Set()
   /** What was counted, for reports and for tests that a fault happened at all. */
   readonly counts: Map<string, number> = new Map()
   readonly #records: DiskRecord[] = []
@@ -204,7 +206,7 @@ export class World {
     const before = this.#entriesAt(device)
     device.crash({ isPowerCut: false, isLanded: false, kept: 1 })
     device.disk.restore(copy.backup, isSilent)
-    if (isSilent) this.ledger.split(copy.own.actor, copy.own.last)
+    if (isSilent) this.#copiedSilently(copy, device)
     this.trace.line(`${device.place} is restored`)
     await this.#settleLosses(device, before, true)
     await this.time.pause(downMs)
@@ -215,9 +217,9 @@ export class World {
   async clone(original: SimulatedDevice, isSilent: boolean): Promise<void> {
     if (this.devices.length >= this.options.replicas + MAX_CLONES) return
     const copy = this.#copyOf(original)
-    if (isSilent) this.ledger.split(copy.own.actor, copy.own.last)
     const { key, isHostile, disk } = original.options
     const clone = this.addDevice(this.addDisk(disk.options.durability, copy.backup), key, isHostile)
+    if (isSilent) this.#copiedSilently(copy, original, clone)
     clone.disk.restore(copy.backup, isSilent)
     clone.skewMs = original.skewMs
     this.trace.line(`${clone.place} is a copy of ${original.place}`)
@@ -258,6 +260,11 @@ export class World {
       const isOther = record.place !== place && !this.device(record.place).options.isHostile
       return isOther && (record.has(entry) || record.held.has(entry.id))
     })
+  }
+
+  #copiedSilently(copy: StoreCopy, ...devices: readonly SimulatedDevice[]): void {
+    this.ledger.split(copy.own.actor, copy.own.last)
+    for (const device of devices) this.unsuspecting.add(device)
   }
 
   #copyOf(device: SimulatedDevice): StoreCopy {

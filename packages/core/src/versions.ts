@@ -14,7 +14,7 @@ export interface Authorship {
   readonly entryId: EntryId
   readonly actor: ActorId
   readonly device: DeviceId
-  /** The device's name as its member record gives it; the id's first digits when there is none. */
+  /** The device's name; with its id's first digits when another device has the same, those alone when it has none. */
   readonly deviceName: string
   /** Whether this device wrote it. */
   readonly isLocal: boolean

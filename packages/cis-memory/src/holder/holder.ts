@@ -171,7 +171,7 @@ export class Holder implements NodeHost, ConflictHost, AsyncDisposable {
   /** This device, as its space knows it. */
   get device(): PeerName {
     const { device, membership } = this.replica
-    return { device, name: membership.member(device)?.name || device.slice(0, 8) }
+    return { device, name: membership.nameOf(device) }
   }
 
   get merger(): Merger | undefined {

@@ -142,7 +142,7 @@ export interface SyncArguments {
 export interface PeerName {
   /** 64 hex digits. */
   readonly device: string
-  /** Its name in the space; the id's first digits when there is none. */
+  /** Its name; with its id's first digits when another device has the same, those alone when it has none. */
   readonly name: string
 }
 

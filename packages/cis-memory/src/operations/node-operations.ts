@@ -267,7 +267,10 @@ export async function peersConnected(host: NodeHost, node: Node, signal: AbortSi
  */
 async function findPeer(host: NodeHost, peer: string): Promise<Target> {
   if (peer.startsWith('/')) return { device: await deviceAt(peer), address: peer }
-  const named = otherMembers(host).filter(({ device, name }) => device === peer || name === peer)
+  const { membership } = host.replica
+  const named = otherMembers(host).filter(
+    ({ device, name }) => device === peer || name === peer || membership.member(device)?.name === peer
+  )
   const [only, ...others] = named
   if (only === undefined) throw noSuchPeer(peer)
   if (others.length > 0) {
@@ -299,7 +302,7 @@ export function otherMembers(
 }
 
 function peerName({ replica }: NodeHost, device: DeviceId): PeerName & { readonly device: DeviceId } {
-  return { device, name: replica.membership.member(device)?.name || device.slice(0, 8) }
+  return { device, name: replica.membership.nameOf(device) }
 }
 
 function nodeInfo(host: NodeHost): NodeInfo {

@@ -11,6 +11,8 @@ import {
 } from '../entry/records.ts'
 import type { SpaceId } from '../entry/space-keys.ts'
 
+const SHORT_ID_DIGITS = 8
+
 /** A device of the space as its records describe it. */
 export interface Member {
   readonly device: DeviceId
@@ -31,6 +33,7 @@ export class Membership {
   readonly #succeeded = new Map<ActorId, Set<DeviceId>>()
   readonly #forked = new Set<ActorId>()
   #members = new Map<DeviceId, Member>()
+  #names = new Map<DeviceId, string>()
 
   constructor(genesis: GenesisRecord) {
     this.#genesis = genesis
@@ -73,7 +76,10 @@ export class Membership {
       }
     }
     if (record.kind === 'fork') this.#forked.add(record.actor)
-    if (record.kind === 'member' || record.kind === 'genesis') this.#members = this.#deriveMembers()
+    if (record.kind === 'member' || record.kind === 'genesis') {
+      this.#members = this.#deriveMembers()
+      this.#names = distinctNames(this.members())
+    }
   }
 
   isMember(device: DeviceId): boolean {
@@ -82,6 +88,11 @@ export class Membership {
 
   member(device: DeviceId): Member | undefined {
     return this.#members.get(device)
+  }
+
+  /** What people call a device: its name, with the first digits of its id when it has none or another has the same. */
+  nameOf(device: DeviceId): string {
+    return this.#names.get(device) ?? shortId(device)
   }
 
   members(): readonly Member[] {
@@ -154,6 +165,21 @@ export class Membership {
     }
     return members
   }
+}
+
+/** Two devices that are called the same are told apart by what their ids begin with. */
+function distinctNames(members: readonly Member[]): Map<DeviceId, string> {
+  const counts = new Map<string, number>()
+  for (const { name } of members) counts.set(name, (counts.get(name) ?? 0) + 1)
+  const called = ({ device, name }: Member): string => {
+    if (name === '') return shortId(device)
+    return counts.get(name) === 1 ? name : `${name}-${shortId(device)}`
+  }
+  return new Map(members.map((member) => [member.device, called(member)]))
+}
+
+function shortId(device: DeviceId): string {
+  return device.slice(0, SHORT_ID_DIGITS)
 }
 
 function isLaterRecord(a: MemberRecord, b: MemberRecord): boolean {

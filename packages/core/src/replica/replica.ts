@@ -306,8 +306,7 @@ export class Replica implements Directory, SyncReplica {
 
   authorOf(actor: ActorId): { device: DeviceId; name: string } {
     const device = this.membership.deviceOf(actor) ?? this.device
-    const name = this.membership.member(device)?.name
-    return { device, name: name === undefined || name === '' ? device.slice(0, 8) : name }
+    return { device, name: this.membership.nameOf(device) }
   }
 
   random(length: number): Uint8Array {

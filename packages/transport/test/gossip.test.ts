@@ -6,18 +6,17 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { TopicValidator } from '../src/gossip.ts'
 import { GOSSIP_CHECK_MS, GOSSIP_HANDOVER_MS, MAX_GOSSIP_VALIDATING } from '../src/limits.ts'
 import type { NetworkOptions } from '../src/network-types.ts'
-import { nodeRuntime } from '../src/node-runtime.ts'
 import {
   connect,
   listening,
   newKey,
   nextEvent,
+  retimed,
   startNetwork,
   startRawNode,
   type TestNetwork
 } from './support/nodes.ts'
 
-const realTime = nodeRuntime()
 const TOPIC = 'cis/test'
 const ECHO = '/test/echo/1'
 
@@ -284,10 +283,7 @@ describe('a member that is not trusted yet', () => {
 
 describe('a member with other software', () => {
   /** Looks after gossip streams all the time, so that a test need not wait for it. */
-  const runtime = {
-    ...realTime,
-    timer: (ms: number, callback: () => void) => realTime.timer(ms === GOSSIP_CHECK_MS ? 50 : ms, callback)
-  }
+  const runtime = retimed({ [GOSSIP_CHECK_MS]: 50 })
 
   /** Where our messages arrive at its end. */
   function gossipStream(connection: Connection): Stream | undefined {
@@ -336,12 +332,7 @@ describe('a member with other software', () => {
 
   it('is not counted as reached while it does not read our stream', async () => {
     const key = newKey()
-    const never = {
-      ...realTime,
-      timer: (ms: number, callback: () => void) =>
-        realTime.timer(ms === GOSSIP_CHECK_MS ? 3_600_000 : ms, callback)
-    }
-    const listener = await startListener(undefined, { runtime: never })
+    const listener = await startListener(undefined, { runtime: retimed({ [GOSSIP_CHECK_MS]: 3_600_000 }) })
     const raw = await startRawNode(key)
     raw.services.pubsub.subscribe(TOPIC)
     const connection = await raw.dial(multiaddr(listener.network.at))
@@ -354,12 +345,7 @@ describe('a member with other software', () => {
 
   it('is not counted as reached while our stream to it is full', async () => {
     const key = newKey()
-    const impatient = {
-      ...realTime,
-      timer: (ms: number, callback: () => void) =>
-        realTime.timer(ms === GOSSIP_HANDOVER_MS ? 20 : ms, callback)
-    }
-    const listener = await startListener(undefined, { runtime: impatient })
+    const listener = await startListener(undefined, { runtime: retimed({ [GOSSIP_HANDOVER_MS]: 20 }) })
     const raw = await startRawNode(key)
     raw.services.pubsub.subscribe(TOPIC)
     const connection = await raw.dial(multiaddr(listener.network.at))

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { gossipsub, StrictNoSign } from '@chainsafe/libp2p-gossipsub'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
-import { type DeviceId, DeviceKey } from '@cis-memory/core'
+import { type DeviceId, DeviceKey, type Runtime } from '@cis-memory/core'
 import { type IdentifyInit, identify } from '@libp2p/identify'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
@@ -11,6 +11,7 @@ import { createLibp2p } from 'libp2p'
 import { afterEach, expect } from 'vitest'
 import { createNetwork } from '../../src/network.ts'
 import type { Network, NetworkEvents, NetworkOptions } from '../../src/network-types.ts'
+import { nodeRuntime } from '../../src/node-runtime.ts'
 import { privateKeyOf } from '../../src/peer-id.ts'
 
 export const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
@@ -29,6 +30,12 @@ export function cleanUp(clean: () => Promise<void>): void {
 
 export function newKey(): DeviceKey {
   return new DeviceKey(new Uint8Array(randomBytes(32)))
+}
+
+/** The real world, but timers of these lengths have others. */
+export function retimed(lengths: Readonly<Record<number, number>>): Runtime {
+  const runtime = nodeRuntime()
+  return { ...runtime, timer: (ms, callback) => runtime.timer(lengths[ms] ?? ms, callback) }
 }
 
 export interface TestNetwork extends Network {

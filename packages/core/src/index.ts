@@ -18,6 +18,13 @@ export type {
 } from './conflict/conflict-types.ts'
 export { contentDigest } from './conflict/content-digest.ts'
 export { maySettle } from './conflict/policies.ts'
+export type {
+  CurateOptions,
+  Curation,
+  CurationRequest,
+  Curator,
+  StaleCurated
+} from './curated/curated-types.ts'
 export type { OverwrittenKey, OverwrittenSide } from './documents/overwritten.ts'
 export { type DeviceId, DeviceKey, deviceId, devicePublicKey, verifySignature } from './entry/ed25519.ts'
 export { type Path, parsePath, ROOT, resolvePath } from './entry/path.ts'
@@ -42,7 +49,6 @@ export {
 export { createMemory } from './memory.ts'
 export type {
   Choice,
-  CurateOptions,
   DeleteOptions,
   DomainMemory,
   EntryEvent,

@@ -21,6 +21,9 @@ export const MAX_COMMIT_ENTRIES: number = 64
 /** Values of one entry: as many as an undo can bring back. */
 export const MAX_ALTERNATIVES: number = 64
 
+/** Versions that a curated memory says it was made from. */
+export const MAX_SOURCES: number = 64
+
 /** Segments of a path, and bytes of one segment. */
 export const MAX_PATH_SEGMENTS: number = 16
 export const MAX_SEGMENT_BYTES: number = 255

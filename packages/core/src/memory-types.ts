@@ -9,6 +9,7 @@ import type {
   SettledOptions,
   StatsOptions
 } from './conflict/conflict-types.ts'
+import type { CurateOptions, StaleCurated } from './curated/curated-types.ts'
 import type { OverwrittenKey } from './documents/overwritten.ts'
 import type { MemoryValue } from './entry/value.ts'
 import type { CleanedHistory, CleanHistoryOptions } from './history/clean.ts'
@@ -171,13 +172,6 @@ export interface SearchHit {
   readonly score: number
 }
 
-export interface CurateOptions extends AbortOptions {
-  /** `copy` takes the value as it is. */
-  readonly mode: 'copy'
-  /** Where to put it in the private domain. @default the same path */
-  readonly as?: string
-}
-
 /** What the memories of a scope tell whoever listens. Events inform; nothing depends on hearing them. */
 export interface MemoryEvents {
   /** A local write is on disk. */
@@ -194,6 +188,8 @@ export interface MemoryEvents {
   'conflict:threshold': CustomEvent<ConflictThresholdEvent>
   /** Keys of a document's map were set on two devices that had not seen each other, and one value is gone. */
   'document:overwritten': CustomEvent<OverwrittenKey>
+  /** A public memory has changed that a private one was made from. */
+  'curated:stale': CustomEvent<StaleCurated>
   /** One actor was seen to have written two things under one number. */
   'fork:found': CustomEvent<{ readonly actor: string }>
   /** This store goes on under a new actor, because its continuity was in doubt. */
@@ -278,11 +274,16 @@ export interface Memory extends AsyncDisposable {
    */
   refuseProposal(id: string, options?: AbortOptions): Promise<void>
   /**
-   * Copies a public memory into the private domain, with a link to the version it came from.
+   * Copies or adapts a public memory into the private domain, with a link to the versions it came from. What a curator
+   * answers is written only while those are what is there.
    *
-   * @throws {ContestedError} `CORE_CONTESTED` while the public memory is.
+   * @throws {ContestedError} `CORE_CONTESTED` when the public memory is, also by the time the curator answers.
+   * @throws {StaleBaseError} `CORE_STALE_BASE` when the public memory has changed meanwhile, or something else is at the
+   * private path.
    */
   curateFromPublic(path: string, options: CurateOptions): Promise<Written>
+  /** Curated memories of this scope whose source says something else by now, is gone, or is contested. */
+  listStaleCurated(options?: AbortOptions): AsyncIterableIterator<StaleCurated>
   /**
    * Deletes replaced versions in this scope that are older than the settings keep, for good. Nothing is deleted that is
    * live, that an open conflict or an undo needs, or of which this device cannot prove by its id that it was replaced.

@@ -6,6 +6,8 @@ import { Conflicts } from './conflict/resolve.ts'
 import { restoreVersion } from './conflict/restore.ts'
 import { settledConflicts } from './conflict/settled.ts'
 import { conflictStats } from './conflict/stats.ts'
+import type { CurateOptions, StaleCurated } from './curated/curated-types.ts'
+import { staleAmong } from './curated/stale.ts'
 import { type DomainHandle, resolvePrefix } from './domains/domain-handle.ts'
 import { PrivateHandle } from './domains/private-handle.ts'
 import { PublicHandle } from './domains/public-handle.ts'
@@ -15,7 +17,6 @@ import { CoreError } from './errors.ts'
 import type { CleanedHistory, CleanHistoryOptions } from './history/clean.ts'
 import type {
   Choice,
-  CurateOptions,
   ListOptions,
   Memory,
   MemoryEvents,
@@ -177,6 +178,14 @@ class ScopedMemory implements Memory {
 
   curateFromPublic(path: string, options: CurateOptions): Promise<Written> {
     return this.private.curate(this.public, path, options)
+  }
+
+  async *listStaleCurated({ signal }: AbortOptions = {}): AsyncIterableIterator<StaleCurated> {
+    const links = this.#replica.sources.within(this.scope)
+    for await (const stale of staleAmong(links, this.#replica.view('public'))) {
+      signal?.throwIfAborted()
+      yield stale
+    }
   }
 
   async cleanHistory(options: CleanHistoryOptions = {}): Promise<CleanedHistory> {

@@ -13,6 +13,13 @@ import { type Base, checkBase } from './base-rule.ts'
 import { checkLabels, valueToWrite } from './labels.ts'
 import { SeenBases } from './seen-bases.ts'
 
+/** Where a value that is written comes from. */
+export interface Origin {
+  readonly sources: readonly SourceVersion[]
+  /** Throws when that is not so any more. Called with the lock of both domains held. */
+  readonly check?: () => Promise<void>
+}
+
 /** The memories of one domain within a scope, on a replica. */
 export class DomainHandle implements DomainMemory {
   protected readonly replica: Replica
@@ -76,15 +83,22 @@ export class DomainHandle implements DomainMemory {
     type: Draft['type'],
     alternative: Alternative,
     options: PutOptions,
-    sources: readonly SourceVersion[] = []
+    origin: Origin = { sources: [] }
   ): Promise<Written> {
     options.signal?.throwIfAborted()
     checkLabels(alternative, options.agent)
     const path = resolvePath(this.scope, name)
     const base = this.#baseOf(path, options)
-    const draft: Draft = { path, type, alternatives: [alternative], agent: options.agent, sources }
+    const draft: Draft = {
+      path,
+      type,
+      alternatives: [alternative],
+      agent: options.agent,
+      sources: origin.sources
+    }
     const token = this.view.codec.tokens.of(path)
     const plan = async (transaction: Transaction): Promise<readonly Draft[]> => {
+      await origin.check?.()
       const live = await transaction.live(token)
       const read = await this.view.readOf(path, token, live, transaction)
       return [{ ...draft, isOverwrite: checkBase(read, base) }]

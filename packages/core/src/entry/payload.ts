@@ -30,6 +30,7 @@ import {
   MAX_LABEL_BYTES,
   MAX_PATH_BYTES,
   MAX_PAYLOAD_BYTES,
+  MAX_SOURCES,
   MAX_TAGS
 } from '../limits.ts'
 import type { EntryId, SourceVersion } from '../versions.ts'
@@ -41,7 +42,6 @@ import { checkValue, type MemoryValue, plainValue } from './value.ts'
 
 const KINDS = ['value', 'deleted', 'document'] as const
 const ALTERNATIVE_FIELDS = 6
-const MAX_SOURCES = 64
 const MAX_DROPPED_BYTES = MAX_CONTEXT_ACTORS * (ACTOR_ID_BYTES + 8)
 
 const PREFIX_BYTES = 5

@@ -1,11 +1,11 @@
 import type { RowStore } from '@cis-memory/store'
 import { corruptRowOf } from '../audit/audit-rows.ts'
 import { NO_BYTES } from '../entry/bytes.ts'
-import { TOKEN_BYTES } from '../entry/path.ts'
+import { type Path, TOKEN_BYTES } from '../entry/path.ts'
 import { CoreError } from '../errors.ts'
 import { MAX_CLEAN_ATTEMPTS, MAX_CLEAN_BATCH_ROWS, MAX_PATH_SEGMENTS } from '../limits.ts'
 import type { AbortOptions } from '../ports/channel.ts'
-import type { DomainCodec } from '../replica/open-entry.ts'
+import { type DomainCodec, type OpenedEntry, pathName } from '../replica/open-entry.ts'
 import { cleanedKey, historyBelow, historyRange, pathOfHistoryKey } from '../replica/rows.ts'
 import { SerialQueue } from '../replica/serial-queue.ts'
 import type { Transaction } from '../replica/transaction.ts'
@@ -48,6 +48,8 @@ export interface HistoryCleanerParts {
   /** The lock under which both domains are written. */
   readonly queue: SerialQueue
   readonly retention: Retention
+  /** The versions of a public memory that curated ones were made from. */
+  readonly linkedIds: (path: Path) => Promise<ReadonlySet<EntryId>>
   readonly now: () => number
 }
 
@@ -117,7 +119,8 @@ export class HistoryCleaner {
   /** `undefined` for a path with a damaged row: what is left of it stays where it can be looked at. */
   async #plan(host: CleanableDomain, token: Uint8Array): Promise<PathPlan | undefined> {
     try {
-      return await planPath(host, token, this.retention, this.#parts.now())
+      const linkedIds = (live: readonly OpenedEntry[]) => this.#linkedIds(host, live)
+      return await planPath(host, token, { ...this.retention, linkedIds, now: this.#parts.now() })
     } catch (error) {
       if (corruptRowOf(error) === undefined) throw error
       return undefined
@@ -135,35 +138,47 @@ export class HistoryCleaner {
     for (let at = 0; at < plan.removable.length; at += MAX_CLEAN_BATCH_ROWS) {
       this.#checkGoingOn(signal)
       const batch = plan.removable.slice(at, at + MAX_CLEAN_BATCH_ROWS)
-      const isDone = await this.#parts.queue.run(() => removeBatch(host, token, plan.live, batch))
-      if (!isDone) return { versions, bytes, isStale: true }
-      versions += batch.length
-      bytes += batch.reduce((sum, row) => sum + row.bytes, 0)
+      const removed = await this.#parts.queue.run(() => this.#removeBatch(host, token, plan.live, batch))
+      if (removed === undefined) return { versions, bytes, isStale: true }
+      versions += removed.length
+      bytes += removed.reduce((sum, row) => sum + row.bytes, 0)
     }
     return { versions, bytes, isStale: false }
+  }
+
+  /**
+   * With the lock held: nothing is deleted when something else is live by now, nor what was linked to since.
+   *
+   * @returns what was deleted; `undefined` when something else is live
+   */
+  async #removeBatch(
+    host: CleanableDomain,
+    token: Uint8Array,
+    planned: readonly EntryId[],
+    batch: readonly Removable[]
+  ): Promise<readonly Removable[] | undefined> {
+    const transaction = host.begin()
+    const live = await transaction.live(token)
+    if (live.length !== planned.length || live.some(({ entryId }) => !planned.includes(entryId)))
+      return undefined
+    const linked = await this.#linkedIds(host, live)
+    const removed = batch.filter(({ id }) => !linked.has(id))
+    for (const { key } of removed) transaction.delete(key)
+    // Nobody else has what was private.
+    if (host.codec.domain === 'public') transaction.put(cleanedKey(token), NO_BYTES)
+    await host.save(transaction)
+    return removed
+  }
+
+  async #linkedIds(host: CleanableDomain, live: readonly OpenedEntry[]): Promise<ReadonlySet<EntryId>> {
+    const path = host.codec.domain === 'public' ? pathName(live) : undefined
+    return path === undefined ? new Set() : this.#parts.linkedIds(path)
   }
 
   #checkGoingOn(signal: AbortSignal | undefined): void {
     signal?.throwIfAborted()
     if (this.#isClosed) throw new CoreError('CORE_CLOSED', 'this memory is closed; open it again')
   }
-}
-
-/** With the lock held: `false`, and nothing is deleted, when something else is live by now. */
-async function removeBatch(
-  host: CleanableDomain,
-  token: Uint8Array,
-  planned: readonly EntryId[],
-  batch: readonly Removable[]
-): Promise<boolean> {
-  const transaction = host.begin()
-  const live = await transaction.live(token)
-  if (live.length !== planned.length || live.some(({ entryId }) => !planned.includes(entryId))) return false
-  for (const { key } of batch) transaction.delete(key)
-  // Nobody else has what was private.
-  if (host.codec.domain === 'public') transaction.put(cleanedKey(token), NO_BYTES)
-  await host.save(transaction)
-  return true
 }
 
 /** κ of every path at or below a scope that has replaced versions, read as keys alone. */

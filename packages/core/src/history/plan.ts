@@ -2,7 +2,7 @@ import type { RowReader } from '@cis-memory/store'
 import { conflictKind } from '../conflict/detect.ts'
 import type { Header } from '../entry/header.ts'
 import { MAX_CLEAN_ROWS, MAX_TRACED_IDS } from '../limits.ts'
-import { type DomainCodec, openEntries } from '../replica/open-entry.ts'
+import { type DomainCodec, type OpenedEntry, openEntries } from '../replica/open-entry.ts'
 import { historyRange, liveKey } from '../replica/rows.ts'
 import { decodeHistoryRow, decodeLiveRow } from '../replica/stored-entry.ts'
 import type { EntryId } from '../versions.ts'
@@ -13,6 +13,13 @@ export interface Removable {
   readonly id: EntryId
   readonly key: Uint8Array
   readonly bytes: number
+}
+
+/** What keeps versions from being deleted, beside what is live. */
+export interface KeptBy extends Retention {
+  readonly now: number
+  /** The versions that something else links to, of the memory whose live entries these are. */
+  linkedIds(live: readonly OpenedEntry[]): Promise<Iterable<EntryId>>
 }
 
 /** What may be deleted of the history of a path. */
@@ -39,15 +46,16 @@ const NOTHING = { removable: [], count: 0, bytes: 0, unproven: 0 }
 export async function planPath(
   { rows, codec }: { readonly rows: RowReader; readonly codec: DomainCodec },
   token: Uint8Array,
-  { keepMs, keepVersions }: Retention,
-  now: number
+  { keepMs, keepVersions, linkedIds, now }: KeptBy
 ): Promise<PathPlan> {
   const row = await rows.get(liveKey(token))
   const stored = row === undefined ? [] : decodeLiveRow(row)
   const live = stored.map((entry) => entry.header.id)
   if (await hasAtMost(rows, token, keepVersions)) return { live, ...NOTHING }
-  if (conflictKind(await openEntries(codec, stored)) !== undefined) return { live, ...NOTHING }
-  const parents = new Set(stored.flatMap((entry) => entry.header.parents))
+  const opened = await openEntries(codec, stored)
+  if (conflictKind(opened) !== undefined) return { live, ...NOTHING }
+  const parents = stored.flatMap((entry) => entry.header.parents)
+  const needed = new Set([...parents, ...(await linkedIds(opened))])
   const trace = new Trace(parents)
   const removable = new Latest<Removable>(MAX_CLEAN_ROWS)
   let [rank, count, bytes, unproven] = [0, 0, 0, 0]
@@ -55,7 +63,7 @@ export async function planPath(
     const { header, replacedAt } = decodeHistoryRow(value)
     const isProven = trace.meets(header)
     rank++
-    if (rank <= keepVersions || replacedAt > now - keepMs || parents.has(header.id)) continue
+    if (rank <= keepVersions || replacedAt > now - keepMs || needed.has(header.id)) continue
     if (!isProven) {
       unproven++
       continue
@@ -80,7 +88,7 @@ async function hasAtMost(rows: RowReader, token: Uint8Array, versions: number): 
 class Trace {
   readonly #wanted: Set<EntryId>
 
-  constructor(parents: ReadonlySet<EntryId>) {
+  constructor(parents: Iterable<EntryId>) {
     this.#wanted = new Set(parents)
   }
 

@@ -1,12 +1,13 @@
 import { ACTOR_ID_BYTES, type ActorId, actorFromBytes, actorToBytes } from '@cis-memory/clock'
 import type { RowStore } from '@cis-memory/store'
+import { PrivateTransaction } from '../curated/source-index.ts'
 import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'
 import type { SpaceId } from '../entry/space-keys.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { WriterHost } from './group-writer.ts'
 import type { DomainCodec } from './open-entry.ts'
 import { metaKey } from './rows.ts'
-import { Transaction } from './transaction.ts'
+import type { Transaction } from './transaction.ts'
 import { WriteFate } from './write-fate.ts'
 
 const ACTOR_KEY = metaKey('actor')
@@ -61,7 +62,7 @@ export class PrivateDomain implements WriterHost {
 
   begin(): Transaction {
     this.#fate.check()
-    return new Transaction(this.rows, this.codec, undefined, this.#runtime.now())
+    return new PrivateTransaction(this.rows, this.codec, undefined, this.#runtime.now())
   }
 
   async save(transaction: Transaction): Promise<void> {

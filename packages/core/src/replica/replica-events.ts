@@ -3,6 +3,7 @@ import type {
   ConflictThresholdEvent,
   ConflictWindowEvent
 } from '../conflict/conflict-types.ts'
+import type { StaleCurated } from '../curated/curated-types.ts'
 import type { OverwrittenKey } from '../documents/overwritten.ts'
 import type { Conflict, Domain, EntryId } from '../versions.ts'
 
@@ -15,6 +16,7 @@ export interface ReplicaEvents {
   'conflict:window': CustomEvent<ConflictWindowEvent>
   'conflict:threshold': CustomEvent<ConflictThresholdEvent>
   'document:overwritten': CustomEvent<OverwrittenKey>
+  'curated:stale': CustomEvent<StaleCurated>
   'fork:found': CustomEvent<{ actor: string }>
   'epoch:started': CustomEvent<{ reason: string }>
 }

@@ -5,6 +5,8 @@ import { AuditLog } from '../audit/audit-log.ts'
 import { ConflictAnnouncer } from '../conflict/conflict-announcer.ts'
 import type { ConflictSettings } from '../conflict/conflict-types.ts'
 import { checkNumbers, Policies } from '../conflict/policies.ts'
+import { SourceIndex } from '../curated/source-index.ts'
+import { StaleAnnouncer } from '../curated/stale-announcer.ts'
 import { fromHex } from '../entry/bytes.ts'
 import type { Commit } from '../entry/commit.ts'
 import type { DeviceId, DeviceKey } from '../entry/ed25519.ts'
@@ -78,6 +80,8 @@ export class Replica implements Directory, SyncReplica {
   readonly audit: AuditLog
   readonly policies: Policies
   readonly history: HistoryCleaner
+  /** Which private memories were made from which public ones. */
+  readonly sources: SourceIndex
   /** How long ended conflicts stay listed. */
   readonly conflictRetentionMs: number
   readonly #store: Store
@@ -91,6 +95,7 @@ export class Replica implements Directory, SyncReplica {
   readonly #writers: Readonly<Record<Domain, GroupWriter>>
   readonly #queue: SerialQueue
   readonly #announcer: ConflictAnnouncer
+  readonly #staleAnnouncer: StaleAnnouncer
   #isClosed = false
   /** What is known to be on disk in durability `os`. */
   #syncedLsn = 0n
@@ -136,10 +141,18 @@ export class Replica implements Directory, SyncReplica {
     this.invitations = new Invitations(this)
     this.audit = new AuditLog({ rows: this.localRows, key: this.key, runtime, retentionMs })
     this.#feed = new Feed(parts.public, parts.membership)
+    this.sources = new SourceIndex(parts.private)
+    this.#staleAnnouncer = new StaleAnnouncer({
+      sources: this.sources,
+      view: () => this.view('public'),
+      isHeard: () => this.events.listenerCount('curated:stale') > 0,
+      emit: (stale) => this.#emit('curated:stale', stale)
+    })
     this.history = new HistoryCleaner({
       domains: { public: parts.public, private: parts.private },
       queue: parts.queue,
       retention: parts.retention,
+      linkedIds: (path) => this.sources.idsLinkedTo(path),
       now: () => runtime.now()
     })
     this.#ingest = new Ingest(parts.public, parts.membership, parts.held, parts.queue, runtime)
@@ -386,6 +399,7 @@ export class Replica implements Directory, SyncReplica {
     await this.history.close()
     await this.#queue.drained()
     await this.#announcer.drained()
+    await this.#staleAnnouncer.drained()
     await this.audit.close()
     this.#ingest.stop()
   }
@@ -416,6 +430,7 @@ export class Replica implements Directory, SyncReplica {
       })
     }
     this.#announcer.announce(change)
+    this.#staleAnnouncer.announce(change)
   }
 
   #viewContext(domain: Domain, now: () => number): ViewContext {

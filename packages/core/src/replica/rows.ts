@@ -17,7 +17,8 @@
  *   Q seq8 id16                 an entry held until it can be judged
  *   M name                      instance and actor of this replica
  *
- * private partition: E, Y and M alone.
+ * private partition: E, Y and M, and
+ *   U depth κ κ                 a public memory, and a private one that was made from it, in private tokens
  * local partition, which belongs to this store:
  *   M name                      identity, space secret, the seal of the audit log
  *   I id16                      an invitation
@@ -51,6 +52,7 @@ export function prefixRange(prefix: Uint8Array): RowRange {
 const LIVE = kind('E')
 const HISTORY = kind('Y')
 const CLEANED = kind('G')
+const CURATED = kind('U')
 const COMMIT = kind('O')
 const HEAD = kind('A')
 const FEED = kind('L')
@@ -80,6 +82,16 @@ export const pathOfHistoryKey = (key: Uint8Array): Uint8Array =>
   key.subarray(2, 2 + (key[1] as number) * TOKEN_BYTES)
 const historyPrefix = (path: Uint8Array): Uint8Array =>
   concat(HISTORY, Uint8Array.of(path.length / TOKEN_BYTES), path)
+
+const curatedFrom = (source: Uint8Array): Uint8Array =>
+  concat(CURATED, Uint8Array.of(source.length / TOKEN_BYTES), source)
+export const curatedKey = (source: Uint8Array, curated: Uint8Array): Uint8Array =>
+  concat(curatedFrom(source), curated)
+export const curatedFromRange = (source: Uint8Array): RowRange => prefixRange(curatedFrom(source))
+export const curatedRange = (): RowRange => prefixRange(CURATED)
+/** κ of the memory that was made. */
+export const curatedOfKey = (key: Uint8Array): Uint8Array =>
+  key.subarray(2 + (key[1] as number) * TOKEN_BYTES)
 
 export const cleanedKey = (path: Uint8Array): Uint8Array => concat(CLEANED, path)
 

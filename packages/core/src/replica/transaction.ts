@@ -63,9 +63,14 @@ export interface FeedWriter {
   entryRow(entry: StoredEntry, isRevived: boolean): Uint8Array
 }
 
-interface PathState {
+/** The live entries at κ before a transaction and as it leaves them. */
+export interface PathChange {
   readonly token: Uint8Array
   readonly before: readonly OpenedEntry[]
+  readonly live: readonly OpenedEntry[]
+}
+
+interface PathState extends PathChange {
   live: readonly OpenedEntry[]
   isChanged: boolean
 }
@@ -175,12 +180,16 @@ export class Transaction {
     for (const state of this.#paths.values()) {
       if (!state.isChanged) continue
       this.put(liveKey(state.token), encodeLiveRow(state.live.map((entry) => entry.stored)))
+      this.pathChanged(state, this.#codec)
       const change = await this.#indexConflict(state)
       if (change !== undefined) conflicts.push(change)
       if (areMerged(state.live)) documents.push({ live: state.live, arrived: arrivedIn(state) })
     }
     return { changes: [...this.#changes.values()], conflicts, documents }
   }
+
+  /** Called once for each changed path, for the rows that one domain keeps besides. */
+  protected pathChanged(_change: PathChange, _codec: DomainCodec): void {}
 
   async #indexConflict(state: PathState): Promise<ConflictChange | undefined> {
     const key = contestedKey(state.token)

@@ -1,7 +1,8 @@
+import { setImmediate } from 'node:timers/promises'
 import { type ActorId, timestampFromMs } from '@cis-memory/clock'
 import type { MemoryStore, RowChange } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
-import { createMemory, Replica } from '../../src/index.ts'
+import { createMemory, type EntryId, Replica } from '../../src/index.ts'
 import { MAX_CLEAN_BATCH_ROWS } from '../../src/limits.ts'
 import { historyRange } from '../../src/replica/rows.ts'
 import { Forger } from '../support/forge.ts'
@@ -251,6 +252,26 @@ describe('a long cleaning', () => {
     expect(await arriving).toMatchObject({ conflicts: 1 })
     expect(await second).toMatchObject({ versions: MAX_CLEAN_BATCH_ROWS })
     expect(await valuesAt(a)).toHaveLength(COUNT - 2 * MAX_CLEAN_BATCH_ROWS + 1)
+  }, 60_000)
+
+  it('keeps what curated memory links to once it is brought back meanwhile', async () => {
+    const gate = new Gate()
+    const a = await gated(() => gate.pass())
+    await versions(a, 300)
+    const { entryId } = await a.memory.curateFromPublic(PATH, { mode: 'copy', as: 'mine' })
+    await versions(a, COUNT - 300)
+    await a.memory.curateFromPublic(PATH, { mode: 'copy', as: 'mine' })
+    later(a, 31)
+    const atGate = gate.close()
+    const cleaning = a.memory.cleanHistory({ domain: 'public' })
+    await atGate
+    const restoring = a.memory.restore('mine', { entryId: entryId as EntryId }, { domain: 'private' })
+    // It reads in microtasks alone, and waits for the lock by then.
+    await setImmediate()
+    gate.open()
+    await restoring
+    expect(await cleaning).toMatchObject({ versions: COUNT - 3 })
+    expect(await valuesAt(a)).toContain('version 300')
   }, 60_000)
 
   it('starts no batch once its memory is closing', async () => {

@@ -6,13 +6,14 @@ import { equalBytes, readUint64, toHex } from '../../src/entry/bytes.ts'
 import { type Commit, isSignedBy, provesHeader } from '../../src/entry/commit.ts'
 import { sha256 } from '../../src/entry/hash.ts'
 import { merkleLeaf, merkleRoot } from '../../src/entry/merkle.ts'
+import type { Path } from '../../src/entry/path.ts'
 import type { Replica } from '../../src/index.ts'
 import { decodeContestedRow } from '../../src/replica/contested-row.ts'
 import { decodeEndedConflict } from '../../src/replica/ended-conflict-row.ts'
 import { decodeFeedRow } from '../../src/replica/feed-row.ts'
 import { type OpenedEntry, openEntries } from '../../src/replica/open-entry.ts'
 import { decodeProposalRow } from '../../src/replica/proposal-row.ts'
-import { conflictIdKey, endedConflictKey, historyKey, liveKey } from '../../src/replica/rows.ts'
+import { conflictIdKey, curatedKey, endedConflictKey, historyKey, liveKey } from '../../src/replica/rows.ts'
 import { decodeCommitRow, decodeRecordRow } from '../../src/replica/signed-row.ts'
 import { decodeHistoryRow, decodeLiveRow, type StoredEntry } from '../../src/replica/stored-entry.ts'
 
@@ -64,7 +65,7 @@ export async function fsck(
   checkHistory(rows, live, replaces, complain)
   const held = rows.get('Q')?.length ?? 0
   if (held !== replica.pendingCount) complain(`${held} held rows, but ${replica.pendingCount} pending`)
-  await checkPrivate(store, complain)
+  await checkPrivate(replica, store, complain)
   return complaints
 }
 
@@ -246,13 +247,22 @@ function checkHistory(
 }
 
 /** Private rows are of three kinds, and nothing that is live there is in a public row. */
-async function checkPrivate(store: Store, complain: Complain): Promise<void> {
+async function checkPrivate(replica: Replica, store: Store, complain: Complain): Promise<void> {
   const rows = await rowsOf(store.partition('private'))
-  for (const letter of rows.keys()) if (!'EYM'.includes(letter)) complain(`a private row of kind ${letter}`)
+  for (const letter of rows.keys()) if (!'EYMU'.includes(letter)) complain(`a private row of kind ${letter}`)
   const live = (rows.get('E') ?? []).flatMap((row) => checkLiveRow(row, covers, complain))
   checkHistory(rows, live, covers, complain)
   for (const entry of live) {
     if ((await store.partition('public').get(liveKey(entry.header.path))) !== undefined)
       complain(`private path ${toHex(entry.header.path)} has a public row`)
   }
+  const { codec } = replica.view('private')
+  const indexed = new Set((rows.get('U') ?? []).map(({ key }) => toHex(key)))
+  for (const { payload, stored } of await openEntries(codec, live)) {
+    for (const path of new Set(payload?.sources.map((source) => source.path))) {
+      const key = toHex(curatedKey(codec.tokens.of(path as Path), stored.header.path))
+      if (!indexed.delete(key)) complain(`a curated memory is not indexed, or twice`)
+    }
+  }
+  if (indexed.size > 0) complain(`${indexed.size} sources are indexed of which nothing was made`)
 }

@@ -52,7 +52,7 @@ export async function checkHome(directory: string): Promise<Home> {
   if (!(await exists(home.storeDirectory))) {
     throw new CisError(
       'CIS_HOME_NOT_FOUND',
-      `there is no memory at ${home.directory} yet. Start with: cis init, or cis join CODE`
+      `there is no memory at ${home.directory} yet; make one, or join a space, first`
     )
   }
   await requirePrivate(home.directory, 'CIS_HOME_NOT_PRIVATE')

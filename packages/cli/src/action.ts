@@ -16,6 +16,18 @@ export interface Registration {
   readonly outcome: Outcome
 }
 
+const honouring = new WeakSet<Command>()
+
+/** Says of a command that `--dry-run` makes it tell what it would do. Those that cannot refuse it, or change nothing. */
+export function withDryRun(command: Command): Command {
+  honouring.add(command)
+  return command
+}
+
+export function honoursDryRun(command: Command): boolean {
+  return honouring.has(command)
+}
+
 /** Arguments and options as commander gives them to an action, in the order the command declares them. */
 type Given = readonly unknown[]
 

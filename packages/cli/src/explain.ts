@@ -35,7 +35,7 @@ const RESUMES = 'What had arrived is kept; the next sync goes on from there.'
 const ADVICE: Readonly<Record<string, Advice>> = {
   CIS_HOME_NOT_FOUND: { next: () => ['init --space NAME', 'join TOKEN'] },
   CIS_HOME_EXISTS: { next: () => ['status'] },
-  CIS_NO_PEER_REACHED: { kept: ON_DISK, next: () => ['peers list', 'peers add ADDRESS'] },
+  CIS_NO_PEER_REACHED: { kept: ON_DISK, next: () => ['peers list', 'invite'] },
   CIS_PEER_NOT_FOUND: { next: () => ['peers list'] },
   CIS_CONNECTION_LOST: { next: () => ['status'] },
   CORE_CONTESTED: {

@@ -138,7 +138,7 @@ export class Invocation {
   suggest(line: string, purpose?: string): void {
     const { dim } = this.output.talkColors
     const comment = purpose === undefined ? '' : dim(`  # ${purpose}`)
-    this.output.talk(`${dim('Next:')} ${this.command(line)}${comment}`)
+    this.output.talkCommand(`${dim('Next:')} ${this.command(line)}${comment}`)
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import pc from 'picocolors'
 import type { Environment, OutputStream } from './host.ts'
 import { printableJson } from './render/terminal-text.ts'
+import { wrap } from './render/wrap.ts'
 
 export type Colors = ReturnType<typeof pc.createColors>
 
@@ -67,17 +68,25 @@ export class Output {
     await this.line(printableJson(value))
   }
 
-  /** Something for the person at the terminal. Silent with `--quiet` and `--json`. */
+  /** Something for the person at the terminal, broken between words. Silent with `--quiet` and `--json`. */
   talk(text: string): void {
-    if (!this.#isTalkative) return
-    this.#clearProgress()
-    this.#stderr.write(`${text}\n`)
+    this.talkCommand(this.#fitted(text))
+  }
+
+  /** The same for a line to copy, which is never broken. */
+  talkCommand(line: string): void {
+    if (this.#isTalkative) this.complainCommand(line)
   }
 
   /** Something went wrong: always told. */
   complain(text: string): void {
+    this.complainCommand(this.#fitted(text))
+  }
+
+  /** The same for a line to copy. */
+  complainCommand(line: string): void {
     this.#clearProgress()
-    this.#stderr.write(`${text}\n`)
+    this.#stderr.write(`${line}\n`)
   }
 
   /** How far long work is, on one line of a terminal that whatever is printed next replaces. */
@@ -88,10 +97,24 @@ export class Output {
     this.#hasProgress = true
   }
 
+  /** A pipe takes lines as they are. */
+  #fitted(text: string): string {
+    const { isTTY, columns } = this.#stderr
+    return isTTY === true ? wrapLines(text, columns || DEFAULT_COLUMNS) : text
+  }
+
   #clearProgress(): void {
     if (this.#hasProgress) this.#stderr.write(CLEAR_LINE)
     this.#hasProgress = false
   }
+}
+
+/** A text with its lines broken between words, rather than anywhere. */
+export function wrapLines(text: string, columns: number): string {
+  return text
+    .split('\n')
+    .flatMap((line) => wrap(line, columns))
+    .join('\n')
 }
 
 /** https://no-color.org, and terminals that say they are dumb. */

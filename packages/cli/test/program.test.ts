@@ -167,6 +167,44 @@ describe('the command line', () => {
   })
 })
 
+describe('help', () => {
+  it('fits a terminal of 80 columns, groups with long names included', async () => {
+    for (const command of [[], ['memory'], ['memory', 'conflicts'], ['memory', 'set'], ['invite']]) {
+      const argv = [...command, '--help']
+      const { stdout } = await cis(argv, { isTerminal: true, columns: 80 })
+      expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
+    }
+  })
+
+  it('offers --dry-run where it says something', async () => {
+    const offers = async (...argv: string[]): Promise<boolean> =>
+      (await cis([...argv, '--help'])).stdout.includes('--dry-run')
+    expect(await offers('memory', 'set')).toBe(true)
+    expect(await offers('memory', 'import')).toBe(true)
+    expect(await offers('memory', 'get')).toBe(false)
+    expect(await offers('node', 'run')).toBe(false)
+    const { exitCode, stderr } = await cis(['node', 'run', '--dry-run'])
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('node run has no --dry-run; nothing was done')
+  })
+
+  it('is suggested for the command that was misused', async () => {
+    expect((await cis(['--home', '/h', 'memory', 'set'])).stderr).toContain('Next: cis memory set --help\n')
+    expect((await cis(['memory', 'sett'])).stderr).toContain('Next: cis memory --help\n')
+  })
+})
+
+describe('what is said on a terminal', () => {
+  it('is broken between words, and commands are not broken at all', async () => {
+    const scene = { isTerminal: true, columns: 40, projectScope: undefined, env: { NO_COLOR: '1' } }
+    const { stderr } = await cis(['--home', '/a/directory/with/a/long/name', 'memory', 'get', 'x'], scene)
+    const lines = stderr.trimEnd().split('\n')
+    expect(lines.at(-1)).toMatch(/^Next: cis --home .* init --scope \/team\/project$/)
+    expect(lines.slice(0, -1).every((line) => line.length <= 40)).toBe(true)
+    expect(lines.slice(0, -1).join(' ')).toContain('which scope this directory belongs to.')
+  })
+})
+
 describe('a suggested command', () => {
   const contested = {
     calls: {

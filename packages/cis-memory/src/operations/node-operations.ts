@@ -145,10 +145,7 @@ async function* sync(
   const paths = keys?.map((key) => view.within(key).scope)
   const named = peer === undefined ? undefined : await findPeer(host, peer)
   if (named === undefined && otherMembers(host).length === 0) {
-    throw new CisError(
-      'CIS_NO_PEER_REACHED',
-      'this device is alone in its space. Invite another with: cis invite'
-    )
+    throw new CisError('CIS_NO_PEER_REACHED', 'this device is alone in its space; invite another first')
   }
   const node = await host.node()
   const targets = named === undefined ? await reachable(host, node, signal) : [named]
@@ -182,7 +179,7 @@ async function* sync(
   if (counts.synced === 0) {
     throw new CisError(
       'CIS_NO_PEER_REACHED',
-      'no peer could be synced with. See which are known, and where: cis peers list'
+      'no peer could be synced with. Check that one of those this device knows runs and can be reached'
     )
   }
   yield { type: 'done', ...counts, openConflicts: await countConflicts(memory, { signal }) }
@@ -287,7 +284,7 @@ async function deviceAt(address: string): Promise<DeviceId> {
 }
 
 function noSuchPeer(peer: string): CisError {
-  return new CisError('CIS_PEER_NOT_FOUND', `no peer is known as ${peer}. See who is: cis peers list`)
+  return new CisError('CIS_PEER_NOT_FOUND', `no peer is known as ${peer}`)
 }
 
 /** Every member of the space but this device. */

@@ -22,7 +22,7 @@ export async function pullFromPeers(host: NodeHost, scope: string, options: Abor
   if (connected.length === 0) {
     throw new CisError(
       'CIS_NO_PEER_REACHED',
-      'no other device of the space is connected. See which are known, and where: cis peers list'
+      'no other device of the space is connected. Check that one of those this device knows runs and can be reached'
     )
   }
   const waiting = [...connected]

@@ -1,6 +1,6 @@
 import type { CisSession, ConflictKind } from 'cis-memory/session'
 import { Argument, type Command, Option } from 'commander'
-import { action, type Registration } from '../action.ts'
+import { action, type Registration, withDryRun } from '../action.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { Invocation } from '../invocation.ts'
 import { CONFLICT_KINDS } from '../render/conflict.ts'
@@ -30,8 +30,7 @@ What a strategy does not decide stays open and is told. Each can be undone by it
 open, 6 when some have changed meanwhile.`
 
 export function registerConflictsResolveAll(conflicts: Command, registration: Registration): void {
-  conflicts
-    .command('resolve-all')
+  withDryRun(conflicts.command('resolve-all'))
     .description('Settle many conflicts of this scope by one rule')
     .addArgument(new Argument('<strategy>', 'how').choices(STRATEGIES))
     .option('--match <glob>', 'only keys that match, relative to the scope, such as "config/**"')

@@ -1,6 +1,6 @@
 import type { CallArguments, CisSession, Resolution, ShownConflict } from 'cis-memory/session'
 import { type Command, Option } from 'commander'
-import { action, type Registration } from '../action.ts'
+import { action, type Registration, withDryRun } from '../action.ts'
 import { codeOf, usageError } from '../errors.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { type Invocation, quote } from '../invocation.ts'
@@ -18,8 +18,7 @@ interface ResolveCommandOptions extends ChoiceOptions {
 }
 
 export function registerConflictsResolve(conflicts: Command, registration: Registration): void {
-  conflicts
-    .command('resolve')
+  withDryRun(conflicts.command('resolve'))
     .description('Settle a conflict, or on a terminal one after the other; it can be undone')
     .argument('[conflict]', 'its id as it was shown, or the key it is at (default: all, one after the other)')
     .argument('[choice]', "local, remote, both, merge, proposal, edit, delete, or a version's id")

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { action, type Registration } from '../action.ts'
+import { action, type Registration, withDryRun } from '../action.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { type Invocation, quote } from '../invocation.ts'
 import { readRecord } from '../render/records.ts'
@@ -11,8 +11,7 @@ interface CurateCommandOptions {
 }
 
 export function registerCurate(program: Command, registration: Registration): void {
-  program
-    .command('curate')
+  withDryRun(program.command('curate'))
     .description('Copy a public memory into the private domain, with a link to where it came from')
     .argument('<key>', 'its path, relative to the scope or absolute')
     .option('--as <path>', 'where to put it (default: the same path)')

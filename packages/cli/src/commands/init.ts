@@ -1,6 +1,6 @@
 import type { HomeResult } from 'cis-memory/session'
 import type { Command } from 'commander'
-import { action, type Registration } from '../action.ts'
+import { action, type Registration, withDryRun } from '../action.ts'
 import { codeOf } from '../errors.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { Invocation } from '../invocation.ts'
@@ -14,16 +14,15 @@ interface InitCommandOptions {
 }
 
 export function registerInit(program: Command, registration: Registration): void {
-  program
-    .command('init')
+  withDryRun(program.command('init'))
     .description("Make this device's memory and a space, and give this directory a scope")
     .option('--space <name>', 'name the new space (default: "default")')
     .option('--device <name>', "what others call this device (default: the host's name)")
     .option('--listen <address...>', 'where its node answers, such as /ip4/0.0.0.0/tcp/41234')
     .addHelpText(
       'after',
-      '\nWith --scope it also writes .cis.toml into this directory: commit it, so that every checkout shares the\n' +
-        'scope. On a device that is set up already it does only that.\n\n' +
+      '\nWith --scope it also writes .cis.toml into this directory: commit it, so that every checkout shares ' +
+        'the scope. On a device that is set up already it does only that.\n\n' +
         'Example:\n  cis init --space home --scope /team/project'
     )
     .action(action(registration, init))

@@ -25,7 +25,7 @@ export function registerInvite(program: Command, registration: Registration): vo
     .option('--wait', 'stay until a device has joined')
     .addHelpText(
       'after',
-      '\nThis device must answer when the code is used: while `cis node run` runs, the code is printed and that is\n' +
+      '\nThis device must answer when the code is used: while `cis node run` runs, the code is printed and that is ' +
         'all; otherwise this command stays and answers itself. The code is a secret until it is used, once.'
     )
     .action(action(registration, invite))

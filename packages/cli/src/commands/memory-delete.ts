@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { action, type Registration } from '../action.ts'
+import { action, type Registration, withDryRun } from '../action.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { type Invocation, quote } from '../invocation.ts'
 import { readRecord, versionRecord } from '../render/records.ts'
@@ -12,8 +12,7 @@ interface DeleteOptions {
 }
 
 export function registerDelete(memory: Command, registration: Registration): void {
-  memory
-    .command('delete')
+  withDryRun(memory.command('delete'))
     .description('Delete a memory; history keeps it, undo brings it back')
     .argument('<key>', 'its path, relative to the scope or absolute')
     .option('--private', 'in the private domain')

@@ -5,6 +5,9 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { Invocation } from '../invocation.ts'
 import { count } from '../render/time.ts'
 
+/** How many memories go between two words on how far it is. */
+const PROGRESS_MEMORIES = 1_000
+
 export function registerExport(memory: Command, registration: Registration): void {
   memory
     .command('export')
@@ -14,7 +17,7 @@ export function registerExport(memory: Command, registration: Registration): voi
     .option('--public', 'only the public domain')
     .addHelpText(
       'after',
-      '\nIt is not encrypted, and without --public it has private memory in it. Contested memories come with every\n' +
+      '\nIt is not encrypted, and without --public it has private memory in it. Contested memories come with every ' +
         'version (exit code 3); history stays here.\n\n' +
         'Examples:\n' +
         '  cis memory export > memories.jsonl\n' +
@@ -38,7 +41,7 @@ async function exportMemory(
     if (memory.conflict === undefined) whole++
     else contested.add(memory.conflict)
     await output.record(memory)
-    output.progress(`${whole + contested.size} …`)
+    if (whole % PROGRESS_MEMORIES === 0) output.progress(`${whole} …`)
   }
   output.talk(`Exported ${count(whole + contested.size, 'memory', 'memories')}.`)
   if (contested.size === 0) return EXIT.done

@@ -74,5 +74,5 @@ function showContested(cli: Invocation, key: string, conflict: Conflict): void {
   for (const version of conflict.versions) {
     output.complain(`  ${versionPreview(version, 60)}  ${provenance(version, host.now())}`)
   }
-  output.complain(`Next: ${cli.command(`memory conflicts show ${conflict.id}`)}`)
+  output.complainCommand(`Next: ${cli.command(`memory conflicts show ${conflict.id}`)}`)
 }

@@ -1,6 +1,6 @@
 import type { HistoryItem } from 'cis-memory/session'
 import type { Command } from 'commander'
-import { action, type Registration } from '../action.ts'
+import { action, type Registration, withDryRun } from '../action.ts'
 import { usageError } from '../errors.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { Invocation } from '../invocation.ts'
@@ -28,8 +28,7 @@ const COLUMNS: readonly Column[] = [
 ]
 
 export function registerHistory(memory: Command, registration: Registration): void {
-  memory
-    .command('history')
+  withDryRun(memory.command('history'))
     .description('Show every version of one memory, latest first, or delete old ones')
     .argument('[key]', 'its path, relative to the scope or absolute')
     .option('--private', 'in the private domain')

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { ImportOutcome } from 'cis-memory/session'
 import type { Command } from 'commander'
-import { action, type Registration } from '../action.ts'
+import { action, type Registration, withDryRun } from '../action.ts'
 import { usageError } from '../errors.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { type Invocation, quote } from '../invocation.ts'
@@ -22,8 +22,7 @@ interface Tally {
 }
 
 export function registerImport(memory: Command, registration: Registration): void {
-  memory
-    .command('import')
+  withDryRun(memory.command('import'))
     .description('Take over Markdown (one memory a heading), an export, or what the MCP memory server wrote')
     .argument(
       '<path...>',
@@ -33,7 +32,7 @@ export function registerImport(memory: Command, registration: Registration): voi
     .option('--under <path>', 'put them below this path (default: directly in the scope)')
     .addHelpText(
       'after',
-      '\nWhat is there already and the same stays; what somebody else has changed since is refused, not replaced.\n' +
+      '\nWhat is there already and the same stays; what somebody else has changed since is refused, not replaced. ' +
         'With --dry-run it says what it would do.\n\n' +
         'Examples:\n' +
         '  cis memory import CLAUDE.md docs --dry-run\n' +

@@ -4,6 +4,7 @@ import { chosenDomain, type DomainOptions } from '../domain-options.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { Invocation } from '../invocation.ts'
 import { printItems } from '../render/items.ts'
+import { byFirstColumn } from '../render/table.ts'
 import { printableLine } from '../render/terminal-text.ts'
 import { count } from '../render/time.ts'
 
@@ -26,7 +27,8 @@ async function listMemories(
   const domain = chosenDomain(options)
   const session = await cli.memory(domain)
   const items = session.stream('memory.list', { prefix, domain }, { signal: host.signal })
-  const total = await printItems(cli, session.scope, items)
+  // A store keeps them in an order that says nothing to a reader.
+  const total = await printItems(cli, session.scope, items, byFirstColumn)
   if (total === 0) {
     const where = prefix === undefined ? session.scope : `${prefix} of ${session.scope}`
     output.talk(`No memories in ${printableLine(where)} yet.`)

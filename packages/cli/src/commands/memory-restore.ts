@@ -1,6 +1,6 @@
 import type { CisSession, Domain, Version } from 'cis-memory/session'
 import type { Command } from 'commander'
-import { action, type Registration } from '../action.ts'
+import { action, type Registration, withDryRun } from '../action.ts'
 import { CliError, usageError } from '../errors.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { type Invocation, quote } from '../invocation.ts'
@@ -16,8 +16,7 @@ interface RestoreOptions {
 const PREVIEW_LENGTH = 60
 
 export function registerRestore(memory: Command, registration: Registration): void {
-  memory
-    .command('restore')
+  withDryRun(memory.command('restore'))
     .description('Write a version of the history back; what is there now becomes history')
     .argument('<key>', 'its path, relative to the scope or absolute')
     .argument('<version>', "a version's id, or its first digits, as `memory history` shows it")

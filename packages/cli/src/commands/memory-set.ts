@@ -1,6 +1,6 @@
 import type { Domain, SetArguments } from 'cis-memory/session'
 import { type Command, Option } from 'commander'
-import { action, type Registration } from '../action.ts'
+import { action, type Registration, withDryRun } from '../action.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { type Invocation, quote } from '../invocation.ts'
 import { readRecord, versionRecord } from '../render/records.ts'
@@ -17,8 +17,7 @@ interface SetOptions {
 }
 
 export function registerSet(memory: Command, registration: Registration): void {
-  memory
-    .command('set')
+  withDryRun(memory.command('set'))
     .description('Store a value, durably')
     .argument('<key>', 'its path, relative to the scope or absolute')
     .argument('[value]', 'the value, or - (or nothing) for standard input')
@@ -32,7 +31,7 @@ export function registerSet(memory: Command, registration: Registration): void {
     )
     .addHelpText(
       'after',
-      '\nIt replaces the version that is there when it starts and says which; history keeps that one.\n' +
+      '\nIt replaces the version that is there when it starts and says which; history keeps that one. ' +
         'A contested memory is not written to: settle it first.\n\n' +
         'Examples:\n' +
         '  cis memory set deploy/day "Tuesday"\n' +

@@ -27,12 +27,14 @@ async function showStatus(cli: Invocation): Promise<ExitCode> {
     await output.line(`${output.dataColors.dim(label.padEnd(11))}${text}`)
   }
   if (status.openConflicts > 0) cli.suggest('memory conflicts list')
-  else if (status.peers.known === 0) cli.suggest('invite')
   else if (status.memories.public + status.memories.private === 0) cli.suggest('memory set KEY VALUE')
+  else if (status.peers.known === 0) cli.suggest('invite', 'to add another device')
   return EXIT.done
 }
 
-function facts(cli: Invocation, status: StatusResult): (readonly [label: string, text: string])[] {
+type Fact = readonly [label: string, text: string]
+
+function facts(cli: Invocation, status: StatusResult): Fact[] {
   const { dataColors } = cli.output
   const { device, space, memories, peers, openConflicts, pending } = status
   const counted = (domain: Domain): string =>
@@ -52,13 +54,9 @@ function facts(cli: Invocation, status: StatusResult): (readonly [label: string,
     ],
     ...(pending === 0
       ? []
-      : ([['pending', `${count(pending, 'entry', 'entries')} arrived and cannot be judged yet`]] as const)),
+      : [['pending', `${count(pending, 'entry', 'entries')} arrived and cannot be judged yet`] as Fact]),
     ['peers', `${peers.known} known, ${peers.connected} connected`],
-    [
-      'node',
-      status.isListening
-        ? `process ${status.pid} on ${status.addresses.map(printableLine).join(', ')}`
-        : 'not running'
-    ]
+    ['node', status.isListening ? `process ${status.pid}` : 'not running'],
+    ...status.addresses.map((address, i): Fact => [i === 0 ? 'addresses' : '', printableLine(address)])
   ]
 }

@@ -93,7 +93,7 @@ export function suggestChoices(cli: Invocation, scope: string, conflict: Conflic
   const ids = versions.map((version) => versionRef(version, versions))
   const choices = [...(sides.length === versions.length ? sides : ids), 'both', 'delete', '--value TEXT']
   cli.output.talk(cli.output.talkColors.dim('Settle it with one of:'))
-  for (const choice of choices) cli.output.talk(`  ${cli.command(`${resolve} ${choice} ${at}`)}`)
+  for (const choice of choices) cli.output.talkCommand(`  ${cli.command(`${resolve} ${choice} ${at}`)}`)
 }
 
 /**

@@ -2,7 +2,7 @@ import type { MemoryItem } from 'cis-memory/session'
 import type { Invocation } from '../invocation.ts'
 import { keyWithin } from './paths.ts'
 import { itemRecord } from './records.ts'
-import { type Column, GrowingTable } from './table.ts'
+import { type Column, GrowingTable, type RowOrder } from './table.ts'
 import { ago, isoTime } from './time.ts'
 import { versionPreview } from './value.ts'
 import { deviceNames, name } from './version.ts'
@@ -18,15 +18,20 @@ const COLUMNS: readonly Column[] = [
   { title: 'written' }
 ]
 
-/** Prints memories as they come: a table on a terminal, one a line elsewhere. Resolves to how many. */
+/**
+ * Prints memories as they come: a table on a terminal, one a line elsewhere. Resolves to how many.
+ *
+ * @param order of the rows of a table
+ */
 export async function printItems(
   cli: Invocation,
   scope: string,
-  items: AsyncIterable<MemoryItem & { readonly score?: number }>
+  items: AsyncIterable<MemoryItem & { readonly score?: number }>,
+  order?: RowOrder
 ): Promise<number> {
   const { output } = cli
   let total = 0
-  const table = new GrowingTable(output, COLUMNS)
+  const table = new GrowingTable(output, COLUMNS, order)
   for await (const { score, ...item } of items) {
     total++
     if (output.isJson) {

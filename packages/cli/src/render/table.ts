@@ -66,15 +66,25 @@ export async function printTable(
 /** Rows that are aligned together: any number is printed in bounded memory. */
 const ROWS_PER_TABLE = 500
 
+export type RowOrder = (a: readonly string[], b: readonly string[]) => number
+
+/** By the first column, as people sort names. */
+export function byFirstColumn([a = '']: readonly string[], [b = '']: readonly string[]): number {
+  return a.localeCompare(b, undefined, { numeric: true })
+}
+
 /** A table whose rows come one after the other. */
 export class GrowingTable {
   readonly #output: Output
   readonly #columns: readonly Column[]
+  readonly #order: RowOrder | undefined
   #rows: (readonly string[])[] = []
 
-  constructor(output: Output, columns: readonly Column[]) {
+  /** @param order of rows that are aligned together @default as they come */
+  constructor(output: Output, columns: readonly Column[], order?: RowOrder) {
     this.#output = output
     this.#columns = columns
+    this.#order = order
   }
 
   async add(row: readonly string[]): Promise<void> {
@@ -86,6 +96,7 @@ export class GrowingTable {
   async end(): Promise<void> {
     const rows = this.#rows
     this.#rows = []
+    if (this.#order !== undefined) rows.sort(this.#order)
     if (rows.length > 0) await printTable(this.#output, this.#columns, rows)
   }
 }

@@ -214,6 +214,6 @@ function nameless(): CoreError {
 function notFound(): CoreError {
   return new CoreError(
     'CORE_CONFLICT_NOT_FOUND',
-    'there is no such conflict in this scope. List the open ones with: cis memory conflicts list'
+    'there is no such conflict in this scope: it is settled, it has changed, or it lies elsewhere'
   )
 }

@@ -44,6 +44,8 @@ export interface Run {
   readonly exitCode: ExitCode
   readonly stdout: string
   readonly stderr: string
+  /** Both as they come onto a terminal. */
+  readonly screen: string
   /** Standard output line by line, each parsed. */
   readonly records: () => Record<string, unknown>[]
   /** How sessions were opened. */
@@ -102,8 +104,13 @@ export async function cis(argv: readonly string[], given: Scene = {}): Promise<R
   } as Library
   const interruption = new AbortController()
   const keyboard = new Keyboard(scene)
-  const stdout = new Capture(scene, keyboard)
-  const stderr = new Capture(scene, keyboard)
+  let screen = ''
+  const onText = (text: string): void => {
+    screen += text
+    if (PROMPT.test(text)) setImmediate(() => keyboard.press())
+  }
+  const stdout = new Capture(scene, onText)
+  const stderr = new Capture(scene, onText)
   const exitCode = await run(argv, {
     stdin:
       scene.stdin === undefined ? keyboard : Object.assign(Readable.from([scene.stdin]), { isTTY: false }),
@@ -124,7 +131,7 @@ export async function cis(argv: readonly string[], given: Scene = {}): Promise<R
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Record<string, unknown>)
   const { unpressed, isRestored: isTerminalRestored } = keyboard
-  const text = { stdout: stdout.text, stderr: stderr.text }
+  const text = { stdout: stdout.text, stderr: stderr.text, screen }
   return { exitCode, ...text, records, opened, asked, closed, unpressed, isTerminalRestored }
 }
 
@@ -132,24 +139,24 @@ export async function cis(argv: readonly string[], given: Scene = {}): Promise<R
 const CTRL_C = '\u0003'
 
 /** What is on the screen when a key is waited for. */
-const PROMPT = / help\n$|^Press .*\n$|Press y .*\n$/m
+const PROMPT = / help\n$|^Press .*\n$/m
 
 class Capture implements OutputStream {
   readonly isTTY: boolean
   readonly columns: number | undefined
-  readonly #keyboard: Keyboard
+  readonly #onText: (text: string) => void
   text = ''
 
-  constructor({ isTerminal = false, columns }: Scene, keyboard: Keyboard) {
+  constructor({ isTerminal = false, columns }: Scene, onText: (text: string) => void) {
     this.isTTY = isTerminal
     this.columns = columns
-    this.#keyboard = keyboard
+    this.#onText = onText
   }
 
   write(chunk: string | Uint8Array): boolean {
     const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('latin1')
     this.text += text
-    if (PROMPT.test(text)) setImmediate(() => this.#keyboard.press())
+    this.#onText(text)
     return true
   }
 

@@ -45,6 +45,20 @@ describe('memory get', () => {
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: value, stderr: '' })
   })
 
+  it('says when a policy decided what is read, on standard error and as JSON', async () => {
+    const settledBy = { mode: 'auto_lww', conflict: conflict() } as const
+    const scene: Scene = {
+      calls: { 'memory.get': () => ({ state: 'absent', path: 'x', base: [], settledBy }) }
+    }
+    const { stderr } = await get(scene)
+    expect(stderr).toContain('The policy auto_lww of this device decided between 2 versions.')
+    expect(stderr).toContain('Next: cis memory conflicts show k7q2m4x9p3ab')
+    const { records } = await get(scene, '--json')
+    expect(records()).toMatchObject([
+      { policy: { mode: 'auto_lww', conflictId: 'k7q2m4x9p3ab', versions: 2 } }
+    ])
+  })
+
   it('prints bytes into a pipe exactly as they are stored', async () => {
     const { stdout } = await get(reads(valueRead({ value: Uint8Array.of(0, 255, 10, 27) })))
     expect(Buffer.from(stdout, 'latin1')).toEqual(Buffer.of(0, 255, 10, 27))

@@ -15,7 +15,7 @@ import { listSettled } from './conflicts-settled.ts'
 const COLUMNS: readonly Column[] = [
   { title: 'conflict' },
   { title: 'key', isFlexible: true },
-  { title: 'scope', isFlexible: true },
+  { title: 'scope', isFlexible: true, isOptional: true },
   { title: 'kind' },
   { title: 'devices', isFlexible: true },
   { title: 'found' },
@@ -66,7 +66,8 @@ async function listConflicts(cli: Invocation, { settled, since }: ListOptions): 
     output.talk(`No conflicts in ${printableLine(session.scope)}: agents can work here.`)
     return EXIT.done
   }
-  output.talk(`${count(total, 'open conflict')}: agents get nothing from this scope until all are settled.`)
+  const open = `${count(total, 'open conflict')} in ${printableLine(session.scope)}`
+  output.talk(`${open}: agents get nothing from there until all are settled.`)
   if (cli.canAsk) cli.suggest('memory conflicts resolve', 'one after the other')
   else cli.suggest(`memory conflicts show ${firstId}`)
   return EXIT.contested

@@ -137,7 +137,7 @@ async function isWanted(
 ): Promise<boolean> {
   const what = `${count(conflicts, 'conflict')} in ${printableLine(session.scope)}`
   using keys = new Keys(host)
-  await output.line(`Settle ${what} by "${strategy}"? Press y to do it, any other key to leave them.`)
+  await output.line(`Press y to settle ${what} by "${strategy}", any other key to leave them.`)
   return (await keys.next()) === 'y'
 }
 

@@ -12,7 +12,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'conflict' },
   { title: 'key', isFlexible: true },
   { title: 'kind' },
-  { title: 'devices', isFlexible: true },
+  { title: 'devices', isFlexible: true, isOptional: true },
   { title: 'settled by', isFlexible: true },
   { title: 'when' },
   { title: 'versions', align: 'right' }

@@ -1,4 +1,4 @@
-import type { Conflict, MemoryValue } from 'cis-memory/session'
+import type { Conflict, MemoryValue, PolicyDecision } from 'cis-memory/session'
 import type { Command } from 'commander'
 import { action, type Registration } from '../action.ts'
 import { CliError, usageError } from '../errors.ts'
@@ -33,6 +33,7 @@ async function getMemory(cli: Invocation, key: string, options: GetOptions): Pro
   const session = await cli.memory(domain)
   const read = await session.call('memory.get', { path: key, domain }, { signal: host.signal })
   if (output.isJson) await output.record({ domain, ...readRecord(read) })
+  if (read.state !== 'conflict' && read.settledBy !== undefined) tellDecision(cli, read.settledBy)
   switch (read.state) {
     case 'absent':
       if (output.isJson) return EXIT.failure
@@ -63,6 +64,13 @@ async function printValue(cli: Invocation, key: string, value: MemoryValue): Pro
   }
   if (typeof value === 'string') return output.raw(value)
   await output.line(JSON.stringify(value))
+}
+
+/** What a policy has read for its owner is never silent. */
+function tellDecision(cli: Invocation, { mode, conflict }: PolicyDecision): void {
+  const versions = count(conflict.versions.length, 'version')
+  cli.output.talk(`The policy ${mode} of this device decided between ${versions}.`)
+  cli.suggest(`memory conflicts show ${conflict.id}`)
 }
 
 function showContested(cli: Invocation, key: string, conflict: Conflict): void {

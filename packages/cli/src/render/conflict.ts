@@ -88,6 +88,10 @@ export async function showProposal(
 export function suggestChoices(cli: Invocation, scope: string, conflict: Conflict): void {
   const { id, path, versions } = conflict
   const resolve = `memory conflicts resolve ${id}`
+  if (cli.canAsk) {
+    cli.suggest(resolve, 'one key settles it')
+    return
+  }
   const at = `--at ${quote(keyWithin(scope, path))}`
   const sides = sideNames(versions).filter((name) => name !== undefined)
   const ids = versions.map((version) => versionRef(version, versions))

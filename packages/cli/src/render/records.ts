@@ -8,6 +8,7 @@ import type {
   MemoryItem,
   MemoryValue,
   MergeProposal,
+  PolicyDecision,
   Read,
   SettledConflict,
   ShownConflict,
@@ -99,17 +100,25 @@ function authorRecord({ entryId, device, deviceName, isLocal, agent, writtenAt }
 export function readRecord(read: Read): JsonRecord {
   switch (read.state) {
     case 'absent':
-      return { path: read.path, state: 'absent' }
+      return { path: read.path, state: 'absent', policy: decisionRecord(read.settledBy) }
     case 'value':
       return {
         path: read.path,
         state: 'value',
         ...valueRecord(read.value),
-        version: versionRecord(read.version)
+        version: versionRecord(read.version),
+        policy: decisionRecord(read.settledBy)
       }
     case 'conflict':
       return { path: read.path, state: 'conflict', conflict: conflictRecord(read.conflict) }
   }
+}
+
+/** What a policy has read for its owner is never silent. */
+function decisionRecord(decision: PolicyDecision | undefined): JsonRecord | undefined {
+  if (decision === undefined) return undefined
+  const { mode, conflict } = decision
+  return { mode, conflictId: conflict.id, versions: conflict.versions.length }
 }
 
 export function itemRecord(item: MemoryItem): JsonRecord {

@@ -5,6 +5,8 @@ export interface Column {
   readonly title: string
   /** Gives way when the terminal is too narrow for all; the others are as wide as what they hold. */
   readonly isFlexible?: boolean
+  /** Is left out where a terminal is too narrow for all. */
+  readonly isOptional?: boolean
   readonly align?: 'left' | 'right'
 }
 
@@ -37,13 +39,14 @@ const FRAMELESS = {
  */
 export async function printTable(
   output: Output,
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[]
+  allColumns: readonly Column[],
+  allRows: readonly (readonly string[])[]
 ): Promise<void> {
   if (!output.isTerminal) {
-    for (const row of rows) await output.line(row.join('\t'))
+    for (const row of allRows) await output.line(row.join('\t'))
     return
   }
+  const { columns, rows } = fitting(allColumns, allRows, output.columns)
   const { default: Table } = await import('cli-table3')
   const colors = output.dataColors
   const table = new Table({
@@ -99,6 +102,19 @@ export class GrowingTable {
     if (this.#order !== undefined) rows.sort(this.#order)
     if (rows.length > 0) await printTable(this.#output, this.#columns, rows)
   }
+}
+
+/** A table without its optional columns where it is too wide with them. */
+function fitting(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  totalCells: number
+): { readonly columns: readonly Column[]; readonly rows: readonly (readonly string[])[] } {
+  const widths = columnWidths(columns, rows, totalCells)
+  const cells = widths.reduce((sum, width) => sum + width, GAP.length * (columns.length - 1))
+  if (cells <= totalCells) return { columns, rows }
+  const isKept = (_: unknown, at: number): boolean => columns[at]?.isOptional !== true
+  return { columns: columns.filter(isKept), rows: rows.map((row) => row.filter(isKept)) }
 }
 
 /** What each column holds at most, with what is missing taken from the flexible ones alike. */

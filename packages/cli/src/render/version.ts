@@ -26,9 +26,11 @@ export function author(version: Authorship): string {
   return version.agent === undefined ? device : `${device}, agent ${name(version.agent)}`
 }
 
-/** Who and when in one line: `laptop, 5 minutes ago (2026-03-01 09:12)`. */
+/** Who and when in one line: `laptop, 5 minutes ago (09:12)`, with the date when that is another day's. */
 export function provenance(version: Version, nowMs: number): string {
-  return `${author(version)}, ${ago(version.writtenAt, nowMs)} (${localTime(version.writtenAt)})`
+  const [date, time] = localTime(version.writtenAt).split(' ')
+  const [today] = localTime(nowMs).split(' ')
+  return `${author(version)}, ${ago(version.writtenAt, nowMs)} (${date === today ? time : `${date} ${time}`})`
 }
 
 /** The devices that wrote these versions, each once, in order. */

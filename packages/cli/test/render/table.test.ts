@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { Output } from '../../src/output.ts'
-import { cellWidth, columnWidths, printTable } from '../../src/render/table.ts'
+import { type Column, cellWidth, columnWidths, printTable } from '../../src/render/table.ts'
 
 const COLUMNS = [{ title: 'key', isFlexible: true }, { title: 'device' }, { title: 'versions' }]
 
-async function printed(isTTY: boolean, columns: number, rows: string[][]): Promise<string> {
+async function printed(
+  isTTY: boolean,
+  columns: number,
+  rows: string[][],
+  table: readonly Column[] = COLUMNS
+): Promise<string> {
   let text = ''
   const stream = {
     isTTY,
@@ -22,7 +27,7 @@ async function printed(isTTY: boolean, columns: number, rows: string[][]): Promi
     isJson: false,
     isQuiet: false
   })
-  await printTable(output, COLUMNS, rows)
+  await printTable(output, table, rows)
   return text
 }
 
@@ -37,6 +42,14 @@ describe('tables', () => {
       expect(lines).toHaveLength(3)
       for (const line of lines) expect(cellWidth(line)).toBeLessThanOrEqual(columns)
     }
+  })
+
+  it('leave out an optional column where there is no room for all, and nowhere else', async () => {
+    const table = [...COLUMNS, { title: 'scope', isOptional: true }]
+    const rows = [['key', 'laptop', '2', 's'.repeat(30)]]
+    expect(await printed(true, 60, rows, table)).toContain('scope')
+    expect(await printed(true, 50, rows, table)).not.toContain('ss')
+    expect(await printed(false, 50, rows, table)).toContain('ss')
   })
 
   it('are whole and tab-separated in a pipe, without titles', async () => {

@@ -145,7 +145,7 @@ describe('conflicts resolve-all', () => {
     expect({ exitCode: refused.exitCode, settled: refused.settled }).toEqual({ exitCode: 3, settled: {} })
     const { exitCode, stdout, stderr } = await resolveAll(['local'], conflicts, { ...scene, keys: ['y'] })
     expect(exitCode).toBe(0)
-    expect(stdout).toContain('Settle 40 conflicts in /acme/web by "local"?')
+    expect(stdout).toContain('Press y to settle 40 conflicts in /acme/web by "local"')
     expect(stderr).toContain('Settling [============>           ] 20 of 40')
     const silent = await resolveAll(['local', '--no-input'], conflicts, { isTerminal: true, ...scene })
     expect(Object.keys(silent.settled)).toHaveLength(40)

@@ -67,7 +67,7 @@ async function listConflicts(cli: Invocation, { settled, since }: ListOptions): 
     return EXIT.done
   }
   const open = `${count(total, 'open conflict')} in ${printableLine(session.scope)}`
-  output.talk(`${open}: agents get nothing from there until all are settled.`)
+  output.talk(`${open}: agents get nothing there until all are settled.`)
   if (cli.canAsk) cli.suggest('memory conflicts resolve', 'one after the other')
   else cli.suggest(`memory conflicts show ${firstId}`)
   return EXIT.contested

@@ -6,7 +6,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { type Invocation, quote } from '../invocation.ts'
 import { showConflict, suggestChoices } from '../render/conflict.ts'
 import { keyWithin } from '../render/paths.ts'
-import { printableLine } from '../render/terminal-text.ts'
+import { printableLine, printableText } from '../render/terminal-text.ts'
 import { count } from '../render/time.ts'
 import { type ChoiceOptions, choiceOf, saysHow } from '../settle/choice.ts'
 import { tellChanges } from '../settle/stale.ts'
@@ -75,8 +75,9 @@ async function resolveConflict(
       "say how to settle it: local, remote, both, merge, edit, delete, a version's id or --value"
     )
   }
-  const choice = await choiceOf(cli, shown, given, options)
-  if (choice === undefined) return EXIT.contested
+  const made = await choiceOf(cli, shown, given, options)
+  if (made === undefined) return EXIT.contested
+  const { choice, text } = made
   const id = shown?.conflict.id ?? idOrKey
   const path = options.at ?? shown?.conflict.path
   if (cli.isDryRun) {
@@ -84,9 +85,16 @@ async function resolveConflict(
     cli.output.talk(`Would settle ${printableLine(path ?? id)}.`)
     return EXIT.done
   }
-  const resolution = await settle(cli, session, shown, { id, path, choice })
-  await tell(cli, session, resolution)
-  return EXIT.done
+  try {
+    await tell(cli, session, await settle(cli, session, shown, { id, path, choice }))
+    return EXIT.done
+  } catch (error) {
+    if (text === undefined || path === undefined || codeOf(error) === undefined) throw error
+    // Nobody should have to write it a second time.
+    if (cli.canAsk) return walk(cli, session, [{ id, path }], toolOf(options), made)
+    cli.output.complainCommand(`What you wrote was not stored:\n${printableText(text)}`)
+    throw error
+  }
 }
 
 function toolOf({ tool }: ResolveCommandOptions): string | undefined {

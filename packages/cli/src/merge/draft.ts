@@ -6,7 +6,7 @@ import { type Merge, mergedText, mergeLines } from './three-way.ts'
 
 /** What came back from an editor or a tool: something to settle a conflict with, or why it settles nothing. */
 export type Edited =
-  | { readonly choice: Choice }
+  | { readonly choice: Choice; readonly text: string }
   | { readonly problem: 'unchanged' | 'empty' }
   | {
       readonly problem: 'markers' | 'not JSON'
@@ -59,7 +59,7 @@ export async function draftOf({ conflict, ancestor }: ShownConflict): Promise<Dr
     if (text.trim() === '') return { problem: 'empty' }
     const value = isJson ? parsed(text) : text
     if (value === undefined) return { problem: 'not JSON', text }
-    return { choice: contentType === undefined ? { value } : { value, contentType } }
+    return { choice: contentType === undefined ? { value } : { value, contentType }, text }
   }
   return {
     sides,
@@ -99,7 +99,7 @@ function merged(merge: Merge | undefined, edited: Draft['edited']): Draft['merge
   const text = merge === undefined ? undefined : mergedText(merge)
   if (text === undefined) return undefined
   const result = edited(text, { text, markers: NOTHING_TO_DECIDE })
-  return 'choice' in result ? { ...result, text } : undefined
+  return 'choice' in result ? result : undefined
 }
 
 /** The type that all versions have; what a value has by itself when they differ. */

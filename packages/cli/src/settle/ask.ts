@@ -1,4 +1,4 @@
-import type { Choice, CisSession, ShownConflict } from 'cis-memory/session'
+import type { CisSession, ShownConflict } from 'cis-memory/session'
 import type { Invocation } from '../invocation.ts'
 import { draftOf } from '../merge/draft.ts'
 import { forReading } from '../render/conflict.ts'
@@ -10,7 +10,7 @@ import { type Offer, offerLines, offersFor } from './offers.ts'
 
 /** What a person wants done with the conflict that is shown. */
 export type Answer =
-  | { readonly type: 'settle'; readonly choice: Choice; readonly said: string }
+  | ({ readonly type: 'settle' } & Made)
   | { readonly type: 'undo' | 'skip' | 'quit' }
   /** Look at it anew: what is known about it has changed. */
   | { readonly type: 'again' }
@@ -18,6 +18,8 @@ export type Answer =
 export interface AskOptions {
   /** The merge tool that was asked for. */
   readonly tool: string | undefined
+  /** What this person wrote before it turned out that the conflict had changed. */
+  readonly written: Made | undefined
   readonly canUndo: boolean
   readonly isOneOfMany: boolean
 }
@@ -54,7 +56,7 @@ export async function ask(
         settled = await considerProposal(cli, session, keys, shown, draft)
         break
       case 'edit':
-        if (draft !== undefined) settled = await editUntilUsable(cli, keys, shown, draft)
+        if (draft !== undefined) settled = await editUntilUsable(cli, keys, shown, draft, facts.written?.text)
         break
       case 'tool':
         if (draft !== undefined) settled = await toolUntilUsable(cli, keys, shown, draft, tool)

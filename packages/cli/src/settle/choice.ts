@@ -4,7 +4,7 @@ import { type Invocation, quote } from '../invocation.ts'
 import { draftOf } from '../merge/draft.ts'
 import { forReading, matchesRef, VERSION_REF, versionRef } from '../render/conflict.ts'
 import { readValue, type ValueType } from '../value-input.ts'
-import { editUntilUsable, toolUntilUsable } from './edit.ts'
+import { editUntilUsable, type Made, toolUntilUsable } from './edit.ts'
 import { Keys } from './keys.ts'
 
 /** How to settle a conflict, as a command line says it. */
@@ -25,7 +25,7 @@ export function saysHow(given: string | undefined, { value, tool }: ChoiceOption
 }
 
 /**
- * The choice that a command line comes to; `undefined` when an edit came to nothing, which has been told.
+ * What a command line comes to; `undefined` when an edit came to nothing, which has been told.
  *
  * @param shown the conflict; `undefined` when it is not there by this id, which core can say more about
  * @throws {CliError} `CLI_USAGE`, `CLI_EDIT_FAILED`, `CLI_CANNOT_MERGE`
@@ -35,19 +35,35 @@ export async function choiceOf(
   shown: ShownConflict | undefined,
   given: string | undefined,
   options: ChoiceOptions
-): Promise<Choice | undefined> {
+): Promise<Made | undefined> {
+  const isWork = options.tool !== undefined || given === 'edit' || given === 'merge'
+  if (isWork && shown !== undefined) return workedOut(cli, shown, given, options.tool)
+  // Nothing can be made of versions that are not there; any choice brings to light whether they ever were.
+  const choice: Choice = isWork ? { keep: 'both' } : await givenChoice(cli, shown, given, options)
+  return { choice, said: 'settled' }
+}
+
+async function givenChoice(
+  cli: Invocation,
+  shown: ShownConflict | undefined,
+  given: string | undefined,
+  options: ChoiceOptions
+): Promise<Choice> {
   if (options.value !== undefined) {
     const { value, contentType } = await readValue(cli, options.value, options.type)
     return contentType === undefined ? { value } : { value, contentType }
   }
-  if (given === 'local' || given === 'remote' || given === 'both' || given === 'proposal')
-    return { keep: given }
-  if (given === 'delete') return { delete: true }
-  if (options.tool === undefined && given !== 'edit' && given !== 'merge')
-    return versionChoice(given, shown?.conflict)
-  // Nothing can be made of versions that are not there; any choice brings to light whether they ever were.
-  if (shown === undefined) return { keep: 'both' }
-  return workedOut(cli, shown, given, options.tool)
+  switch (given) {
+    case 'local':
+    case 'remote':
+    case 'both':
+    case 'proposal':
+      return { keep: given }
+    case 'delete':
+      return { delete: true }
+    default:
+      return versionChoice(given, shown?.conflict)
+  }
 }
 
 async function workedOut(
@@ -55,11 +71,11 @@ async function workedOut(
   shown: ShownConflict,
   given: string | undefined,
   tool: string | true | undefined
-): Promise<Choice | undefined> {
+): Promise<Made | undefined> {
   const draft = await draftOf(forReading(shown))
   if (draft === undefined) throw cannotMerge('no version of this conflict is a text')
   if (given === 'merge') {
-    if (draft.merged !== undefined) return draft.merged.choice
+    if (draft.merged !== undefined) return { choice: draft.merged.choice, said: 'merged' }
     throw cannotMerge(
       draft.base === undefined
         ? 'what these versions come from is not known here, or is no text'
@@ -70,11 +86,8 @@ async function workedOut(
     throw usageError('an editor asks, and --no-input was given; use --value')
   if (tool !== undefined && draft.sides.length < 2) throw cannotMerge('a merge tool needs two texts')
   using keys = cli.canAsk ? new Keys(cli.host) : undefined
-  const made =
-    tool === undefined
-      ? await editUntilUsable(cli, keys, shown, draft)
-      : await toolUntilUsable(cli, keys, shown, draft, tool === true ? undefined : tool)
-  return made?.choice
+  if (tool === undefined) return await editUntilUsable(cli, keys, shown, draft)
+  return await toolUntilUsable(cli, keys, shown, draft, tool === true ? undefined : tool)
 }
 
 function versionChoice(given: string | undefined, conflict: Conflict | undefined): Choice {

@@ -10,6 +10,8 @@ import type { Keys } from './keys.ts'
 export interface Made {
   readonly choice: Choice
   readonly said: string
+  /** What a person wrote for it, which must not be lost when it cannot be stored. */
+  readonly text?: string
 }
 
 const PROBLEMS: Readonly<Record<Extract<Edited, { problem: unknown }>['problem'], string>> = {
@@ -69,7 +71,7 @@ async function untilUsable(
       cli.output.complain(error.message)
       return undefined
     }
-    if ('choice' in edited) return { choice: edited.choice, said: 'edited' }
+    if ('choice' in edited) return { ...edited, said: 'edited' }
     cli.output.complain(PROBLEMS[edited.problem])
     if (keys === undefined || !('text' in edited)) return undefined
     const { text } = edited

@@ -1,13 +1,14 @@
-import type { Choice, ShownConflict, Version } from 'cis-memory/session'
+import type { ShownConflict, Version } from 'cis-memory/session'
 import type { Draft } from '../merge/draft.ts'
 import type { Colors } from '../output.ts'
 import { sideNames } from '../render/conflict.ts'
 import { cellWidth } from '../render/table.ts'
 import { author } from '../render/version.ts'
+import type { Made } from './edit.ts'
 
 /** What pressing a key does to the conflict that is shown. */
 export type Move =
-  | { readonly type: 'settle'; readonly choice: Choice; readonly said: string }
+  | ({ readonly type: 'settle' } & Made)
   | { readonly type: 'undo' | 'skip' | 'quit' }
   | { readonly type: 'merge' | 'proposal' | 'edit' | 'tool' | 'help' }
 
@@ -22,6 +23,8 @@ export interface Offer {
 
 export interface OfferFacts {
   readonly draft: Draft | undefined
+  /** What a person wrote before it turned out that the conflict had changed. */
+  readonly written: Made | undefined
   /** Whether something was settled here that can be taken back. */
   readonly canUndo: boolean
   /** Whether others wait. */
@@ -31,12 +34,14 @@ export interface OfferFacts {
 /** What can be done with a conflict, each by one key. What core would refuse is not offered. */
 export function offersFor(shown: ShownConflict, facts: OfferFacts): readonly Offer[] {
   const { versions } = shown.conflict
-  const { draft, canUndo, isOneOfMany } = facts
+  const { draft, written, canUndo, isOneOfMany } = facts
   const sides = sideNames(versions)
   const offers: Offer[] = []
   const offer = (key: string, label: string, help: string, move: Move): void => {
     offers.push({ key, label, help, move })
   }
+  if (written !== undefined)
+    offer('w', 'what you wrote', 'settle it with what you wrote before', { type: 'settle', ...written })
   for (const side of ['local', 'remote'] as const) {
     const version = versions[sides.indexOf(side)]
     if (version === undefined || version.kind === 'unreadable') continue

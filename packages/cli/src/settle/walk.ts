@@ -5,9 +5,10 @@ import { explain } from '../explain.ts'
 import type { Invocation } from '../invocation.ts'
 import { showConflict } from '../render/conflict.ts'
 import { keyWithin } from '../render/paths.ts'
-import { printableLine } from '../render/terminal-text.ts'
+import { printableLine, printableText } from '../render/terminal-text.ts'
 import { count } from '../render/time.ts'
 import { type Answer, ask } from './ask.ts'
+import type { Made } from './edit.ts'
 import { Keys } from './keys.ts'
 import { tellChanges } from './stale.ts'
 
@@ -21,17 +22,19 @@ export interface Target {
  * Lets a person at the terminal settle conflicts one after the other.
  *
  * @param tool the merge tool that one key opens, when one was named
+ * @param written what was written for the first of them before it changed
  * @returns whether any is open in the scope then
  */
 export async function walk(
   cli: Invocation,
   session: CisSession,
   targets: readonly Target[],
-  tool: string | undefined
+  tool: string | undefined,
+  written?: Made
 ): Promise<ExitCode> {
   cli.refuseDryRun('settling conflicts one after the other')
   using keys = new Keys(cli.host)
-  return await new Walk(cli, session, targets, keys, tool).run()
+  return await new Walk(cli, session, targets, keys, tool, written).run()
 }
 
 /** The same with all conflicts that are open in the session's scope. */
@@ -58,6 +61,8 @@ class Walk {
   readonly #total: number
   /** What was settled here, latest last. */
   readonly #settled: Target[] = []
+  /** What a person wrote that could not be stored, and where. */
+  #written: { readonly path: string; readonly made: Made } | undefined
   #open = 0
 
   constructor(
@@ -65,7 +70,8 @@ class Walk {
     session: CisSession,
     targets: readonly Target[],
     keys: Keys,
-    tool: string | undefined
+    tool: string | undefined,
+    written: Made | undefined
   ) {
     this.#cli = cli
     this.#session = session
@@ -73,6 +79,8 @@ class Walk {
     this.#tool = tool
     this.#waiting = [...targets]
     this.#total = targets.length
+    const [first] = targets
+    if (first !== undefined && written !== undefined) this.#written = { path: first.path, made: written }
   }
 
   async run(): Promise<ExitCode> {
@@ -91,6 +99,7 @@ class Walk {
       const shown = await this.#find(target)
       if (shown === undefined) {
         output.talk(`${keyWithin(this.#session.scope, target.path)} has been settled by somebody else.`)
+        this.#tellWritten()
         return true
       }
       await this.#rule()
@@ -99,6 +108,7 @@ class Walk {
       const canUndo = this.#settled.length > 0
       const answer = await ask(this.#cli, this.#session, this.#keys, shown, {
         tool: this.#tool,
+        written: this.#written?.path === target.path ? this.#written.made : undefined,
         canUndo,
         isOneOfMany
       })
@@ -113,17 +123,15 @@ class Walk {
         case 'again':
           continue
         case 'skip':
-          return true
         case 'quit':
-          return false
+          this.#tellWritten()
+          return answer.type === 'skip'
       }
     }
   }
 
-  async #resolve(
-    { conflict }: ShownConflict,
-    { choice, said }: Answer & { type: 'settle' }
-  ): Promise<boolean> {
+  async #resolve({ conflict }: ShownConflict, made: Answer & { type: 'settle' }): Promise<boolean> {
+    const { choice, said } = made
     const { output, host } = this.#cli
     const { signal } = host
     const { id, path, versions } = conflict
@@ -131,6 +139,7 @@ class Walk {
     try {
       const resolution = await this.#session.call('conflicts.resolve', { id, path, choice }, { signal })
       this.#settled.push({ id, path })
+      this.#written = undefined
       await this.#count()
       const left = this.#open === 0 ? 'None left.' : `${count(this.#open, 'conflict')} left.`
       output.talk(`${output.talkColors.green('Settled')} ${key}: ${said}. ${left}`)
@@ -143,8 +152,17 @@ class Walk {
       if (codeOf(error) === undefined) throw error
       if (codeOf(error) === 'CORE_STALE_CONFLICT') await tellChanges(this.#cli, this.#session, path, versions)
       else output.complain(explain(error).message)
+      if (made.text !== undefined) this.#written = { path, made }
       return false
     }
+  }
+
+  /** Puts what a person wrote in vain where it can be copied from. */
+  #tellWritten(): void {
+    const text = this.#written?.made.text
+    this.#written = undefined
+    if (text !== undefined)
+      this.#cli.output.complainCommand(`What you wrote was not stored:\n${printableText(text)}`)
   }
 
   async #undo(): Promise<void> {

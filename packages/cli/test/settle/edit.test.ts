@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ResolveArguments, ShownConflict } from 'cis-memory/session'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { cis, conflict, type Run, type Scene, shown, version } from '../harness.ts'
+import { cis, conflict, failure, type Run, type Scene, shown, version } from '../harness.ts'
 
 const ID = 'k7q2m4x9p3ab'
 
@@ -55,7 +55,8 @@ async function resolve(
         path: '/acme/web/deploy/day',
         entryId: 'd'.repeat(32) as never,
         alsoWritten: []
-      })
+      }),
+      ...scene.calls
     }
   })
   const args = run.asked.find(([name]) => name === 'conflicts.resolve')?.[1] as ResolveArguments | undefined
@@ -195,6 +196,54 @@ describe('resolve edit', () => {
     const left = await resolve([], fields, { editor, keys: ['e', 'x', 'q'] })
     expect(left.choice).toBeUndefined()
     expect(left.isTerminalRestored).toBe(true)
+  })
+})
+
+describe('what was written when the conflict has changed meanwhile', () => {
+  const now = conflict({
+    id: 'another',
+    versions: [conflict().versions[0]!, version({ digit: 'c', value: 'Monday' })]
+  })
+  /** Refuses the first attempts as stale; what is there then is `now`, or nothing. */
+  const faster = (isSettled: boolean): Scene['calls'] & object => {
+    let attempts = 0
+    return {
+      'conflicts.show': () => {
+        if (attempts > 0 && isSettled) throw failure('CORE_CONFLICT_NOT_FOUND')
+        return shown(attempts > 0 ? { conflict: now } : {})
+      },
+      'conflicts.resolve': ({ id, path = '' }) => {
+        if (++attempts === 1) throw failure('CORE_STALE_CONFLICT', { path })
+        return { conflictId: id, path, entryId: 'd'.repeat(32) as never, alsoWritten: [] }
+      },
+      'memory.get': () => ({ state: 'conflict', path: now.path, base: [], conflict: now })
+    }
+  }
+  const editor = () => program('editor', `writeFileSync(file, 'We deploy daily.')`)
+
+  it('can be taken all the same, after the change was shown', async () => {
+    for (const argv of [[], ['edit']]) {
+      const keys = argv.length === 0 ? ['e', 'w'] : ['w']
+      const scene = { editor: await editor(), keys, calls: faster(false) }
+      const { exitCode, stdout, stderr, asked } = await resolve(argv, {}, scene)
+      expect(stderr).toContain('+ Monday')
+      expect(stdout).toContain('[w] what you wrote')
+      expect(exitCode).toBe(0)
+      expect(asked.findLast(([name]) => name === 'conflicts.resolve')).toMatchObject([
+        'conflicts.resolve',
+        { id: 'another', choice: { value: 'We deploy daily.' } }
+      ])
+    }
+  })
+
+  it('is put where it can be copied from when it is not taken, or nobody can be asked', async () => {
+    const told = 'What you wrote was not stored:\nWe deploy daily.'
+    const scene = async (isSettled: boolean) => ({ editor: await editor(), calls: faster(isSettled) })
+    expect((await resolve([], {}, { ...(await scene(false)), keys: ['e', 'q'] })).stderr).toContain(told)
+    expect((await resolve([], {}, { ...(await scene(true)), keys: ['e'] })).stderr).toContain(told)
+    const piped = await resolve(['edit'], {}, await scene(false))
+    expect(piped.exitCode).toBe(6)
+    expect(piped.stderr).toContain(told)
   })
 })
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chmod, lstat, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { CisError } from './errors.ts'
@@ -75,10 +75,17 @@ export async function checkVacant(directory: string): Promise<Home> {
  * Makes the directory of a home, for its owner alone. One whose making was interrupted has no configuration yet and
  * is gone on with.
  *
- * @throws {CisError} `CIS_HOME_EXISTS` when a home is there, `CIS_HOME_NOT_PRIVATE`
+ * @throws {CisError} `CIS_HOME_EXISTS` when a home is there, `CIS_HOME_NOT_PRIVATE`, `CIS_HOME_NOT_WRITABLE`
  */
 export async function makeHome(directory: string): Promise<Home> {
-  await mkdir(homeAt(directory).directory, { recursive: true, mode: 0o700 })
+  const { makeDirectories } = await import('@cis-memory/store/level')
+  await makeDirectories(homeAt(directory).directory).catch((cause: NodeJS.ErrnoException) => {
+    throw new CisError(
+      'CIS_HOME_NOT_WRITABLE',
+      `no home can be made at ${homeAt(directory).directory} (${cause.code}); nothing was changed. Correct the owner or permissions of the directory above it, or choose another place`,
+      { cause }
+    )
+  })
   const home = await checkVacant(directory)
   await chmod(home.directory, 0o700)
   return home

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../src/config/config.ts'
@@ -55,6 +55,14 @@ describe('initHome', () => {
         expect(text).toMatch(new RegExp(`^${key} = |\\[${section}\\.${key}\\]`, 'm'))
       }
     }
+  })
+
+  it('says so when no home can be made there', async () => {
+    const file = join(await temporaryDirectory(), 'file')
+    await writeFile(file, '')
+    await expect(initHome({ home: join(file, 'home') })).rejects.toMatchObject({
+      code: 'CIS_HOME_NOT_WRITABLE'
+    })
   })
 
   it('changes nothing when there is a home', async () => {

@@ -181,9 +181,10 @@ conflict_retention_days = 90
 # notify = ["/usr/local/bin/on-conflict"]
 
 [memory.history]
-# What "cis memory history --clean" leaves: every version for so many days after it was replaced, at least 30, and so many
-# replaced versions of each memory, however old. Nothing is deleted before you run it.
+# What "cis memory history --clean" leaves; nothing is deleted before you run it.
+# Every version for so many days after it was replaced, at least 30.
 keep_days = 90
+# And so many replaced versions of each memory, however old.
 keep_versions = 10
 `
 }

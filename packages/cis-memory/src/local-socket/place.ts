@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, mkdtemp, open, realpath, rm, stat } from 'node:fs/promises'
+import { link, mkdtemp, open, realpath, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { CisError } from '../errors.ts'
@@ -25,7 +25,8 @@ const KEY_FILE = 'key'
  * @throws {CisError} `CIS_SOCKET_NOT_PRIVATE`, `CIS_SOCKET_PATH_TOO_LONG`
  */
 export async function prepareSocket(directory: string): Promise<SocketPlace> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const { makeDirectories } = await import('@cis-memory/store/level')
+  await makeDirectories(directory)
   await requirePrivate(directory, 'CIS_SOCKET_NOT_PRIVATE')
   const key = await makeSocketKey(directory)
   const path = await usualPath(directory)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StoreError, type StoreErrorCode } from '../errors.ts'
 
@@ -57,6 +57,32 @@ async function placeFile(
     await syncDirectory(dirname(path))
   } finally {
     await rm(temporary, { force: true })
+  }
+}
+
+/**
+ * Makes a directory for its owner alone, and those above it that are missing. Not by `mkdir`'s own `recursive`: Node 20
+ * then tries for ever where a file system answers ENOENT to every name, as /proc does.
+ *
+ * @returns the topmost that was made, or `undefined` when it was there
+ */
+export async function makeDirectories(path: string): Promise<string | undefined> {
+  const made = await makeOne(path)
+  if (made !== 'no-parent') return made === 'made' ? path : undefined
+  const parent = dirname(path)
+  const topmost = parent === path ? undefined : await makeDirectories(parent)
+  await mkdir(path, { mode: 0o700 })
+  return topmost ?? path
+}
+
+async function makeOne(path: string): Promise<'made' | 'there' | 'no-parent'> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+    return 'made'
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return 'no-parent'
+    if (errorCode(error) === 'EEXIST' && (await stat(path)).isDirectory()) return 'there'
+    throw error
   }
 }
 

@@ -6,10 +6,10 @@
  *                several stores without giving two of them the same key
  */
 import { hkdfSync, randomBytes } from 'node:crypto'
-import { mkdir, open } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { open } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { StoreError, wrongKey } from '../errors.ts'
-import { createFile, errorCode, syncDirectory } from './files.ts'
+import { createFile, errorCode, makeDirectories, syncDirectory } from './files.ts'
 
 /** What has to be stored, in the clear, to derive a key again. */
 export type KeyParameters = Readonly<Record<string, string | number>>
@@ -110,7 +110,7 @@ async function fileKey(path: string, salt: Uint8Array): Promise<Uint8Array> {
 
 async function makeKeyFile(path: string): Promise<void> {
   try {
-    const made = await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    const made = await makeDirectories(dirname(resolve(path)))
     if (made !== undefined) await syncDirectory(dirname(made))
     await createFile(path, randomBytes(KEY_BYTES))
   } catch (cause) {

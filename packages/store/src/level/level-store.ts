@@ -13,7 +13,7 @@
  * that file in another way. Whatever copies the files of an open store in its own process has to skip it.
  */
 import { hkdfSync, randomBytes } from 'node:crypto'
-import { access, chmod, mkdir, readdir, realpath, rm } from 'node:fs/promises'
+import { access, chmod, readdir, realpath, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { closedError, StoreError, StoreLockedError } from '../errors.ts'
 import { SEAL_KEY_BYTES, SealingKey } from '../seal.ts'
@@ -29,6 +29,7 @@ import type {
 import {
   errorCode,
   HOLDER_FILE,
+  makeDirectories,
   probeWriting,
   ROWS_DIRECTORY,
   syncDirectory,
@@ -119,7 +120,7 @@ export async function changeKey(options: {
 }
 
 async function makeDirectory(directory: string): Promise<void> {
-  const made = await mkdir(directory, { recursive: true, mode: 0o700 })
+  const made = await makeDirectories(resolve(directory))
   if (made !== undefined) await syncDirectory(resolve(made, '..'))
 }
 
@@ -133,7 +134,7 @@ async function create(options: LevelStoreOptions): Promise<Store> {
   const header = await wrapDataKey(id, dataKey, options.key)
   const parts = partsOf(options, id, dataKey)
   dataKey.fill(0)
-  await mkdir(parts.rowsDirectory, { recursive: true, mode: 0o700 })
+  await makeDirectories(parts.rowsDirectory)
   const level = await openRows(parts, true)
   try {
     // Whoever held the lock before us may have finished creating the store.

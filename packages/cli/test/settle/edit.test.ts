@@ -134,6 +134,24 @@ describe('resolve edit', () => {
     expect(choice).toMatchObject({ value: 'Ask Bo' })
   })
 
+  it('settles nothing when that one, or a merge that is complete, is left as it was', async () => {
+    const editor = await program('editor', '')
+    const deleted = version({ digit: 'a', kind: 'deleted', value: undefined })
+    const edited = version({ digit: 'b', value: 'Ask Ana' })
+    const other = version({ digit: 'c', value: 'Ask Ana\n\nor Bo' })
+    for (const fields of [
+      { conflict: conflict({ kind: 'delete', versions: [deleted, edited] }) },
+      {
+        conflict: conflict({ versions: [edited, other] }),
+        ancestor: version({ digit: 'e', value: 'Ask Ana' })
+      }
+    ]) {
+      const { exitCode, choice, stderr } = await resolve(['edit'], fields, { editor })
+      expect({ exitCode, choice }).toEqual({ exitCode: 3, choice: undefined })
+      expect(stderr).toContain('left as it was')
+    }
+  })
+
   it('keeps JSON what it is', async () => {
     const versions = [
       version({ digit: 'a', value: { hosts: ['a'] }, contentType: 'application/json' }),

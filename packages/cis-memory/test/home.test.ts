@@ -31,7 +31,7 @@ describe('a home', () => {
     const directory = join(await temporaryDirectory(), 'none')
     await expect(checkHome(directory)).rejects.toMatchObject({
       code: 'CIS_HOME_NOT_FOUND',
-      message: expect.stringContaining('cis init')
+      message: expect.stringMatching(/make one, or join a space, first$/)
     })
   })
 

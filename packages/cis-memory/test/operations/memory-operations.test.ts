@@ -195,7 +195,7 @@ describe('operations on memory', () => {
   it('sync without peers says how to get some', async () => {
     await expect(collect(session.stream('memory.sync', {}))).rejects.toMatchObject({
       code: 'CIS_NO_PEER_REACHED',
-      message: expect.stringContaining('cis invite')
+      message: expect.stringContaining('invite another first')
     })
     await expect(collect(session.stream('memory.sync', { peer: 'nobody' }))).rejects.toMatchObject({
       code: 'CIS_PEER_NOT_FOUND'

@@ -3,6 +3,14 @@
  * and may change.
  */
 export type CisErrorCode =
+  | 'CIS_AI_BAD_ANSWER'
+  | 'CIS_AI_BAD_KEY'
+  | 'CIS_AI_NOT_TEXT'
+  | 'CIS_AI_REFUSED'
+  | 'CIS_AI_SDK_MISSING'
+  | 'CIS_AI_TIMEOUT'
+  | 'CIS_AI_TOO_LARGE'
+  | 'CIS_AI_UNREACHABLE'
   | 'CIS_BAD_ARGUMENT'
   | 'CIS_BAD_CONFIG'
   | 'CIS_BAD_SCOPE_FILE'

@@ -71,3 +71,17 @@ export const NOTIFY_CLOSE_MS: number = 2_000
 export const MAX_NOTIFY_EVENTS: number = 256
 /** Memories of a domain that a status counts, each of which it has to open: a person reads more as "many". */
 export const MAX_COUNTED_MEMORIES: number = 1_000
+
+/** What a model is asked about at once: a long document and its ancestor, within the context of most models. */
+export const MAX_PROMPT_BYTES: number = 256 * 1024
+/** An answer of a model with all that its server says besides: more than a prompt comes back as, escaped. */
+export const MAX_AI_REPLY_BYTES: number = 2 * 1024 * 1024
+/** A sentence or two; core takes four times as many bytes. */
+export const MAX_AI_RATIONALE_CHARACTERS: number = 4096
+/** The name of a model, as far as core takes it for a label. */
+export const MAX_LABEL_CHARACTERS: number = 64
+/** How long a model may take unless its owner says otherwise. */
+export const AI_TIMEOUT_MS: number = 60_000
+/** An API key, and what the program may take that prints it: somebody may have to unlock it. */
+export const MAX_API_KEY_BYTES: number = 16 * 1024
+export const KEY_COMMAND_TIMEOUT_MS: number = 60_000

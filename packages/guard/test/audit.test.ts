@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { AuditRecord, Memory } from '@cis-memory/core'
 import type { MemoryStore } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
@@ -76,6 +77,13 @@ describe('what a guard puts on record', () => {
         code: 'GUARD_CONFLICT_PENDING'
       }
     ])
+  })
+
+  it('no delivery that a conflict has overtaken during the check', async () => {
+    const world = await openWorld()
+    const memory = interfere(world.memory, { afterCheck: () => world.contest('/acme/a') })
+    await codeOf(() => new ConflictGuard(memory).checkAndCreateContext({ agent }))
+    expect((await recordsOf(world.memory)).map(({ kind }) => kind)).toEqual(['refusal'])
   })
 
   it('a refusal of a scope outside, of a guard that is closed, and of whoever changed their mind', async () => {
@@ -205,6 +213,7 @@ describe('before a record is on disk', () => {
       isDelivered = true
     })
     await arrived
+    await setImmediate() // whatever did not wait has happened by now
     expect(isDelivered).toBe(false)
     gate.open()
     await delivery
@@ -218,6 +227,7 @@ describe('before a record is on disk', () => {
     const arrived = gate.close()
     const put = context.put('a', 1)
     await arrived
+    await setImmediate() // whatever did not wait has happened by now
     expect((await memory.public.get('a')).state).toBe('absent')
     gate.open()
     await put

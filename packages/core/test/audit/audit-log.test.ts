@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { CorruptRowError, MemoryStore, type RowReader } from '@cis-memory/store'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -95,6 +96,7 @@ describe('a log', () => {
       isAnswered = true
     })
     await arrived
+    await setImmediate() // whatever did not wait has happened by now
     expect([isAnswered, (await collect(openLog(store).records())).length]).toEqual([false, 0])
     gate.open()
     await appended

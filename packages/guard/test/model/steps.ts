@@ -39,6 +39,14 @@ export type WorldStep =
   | { readonly type: 'pull'; readonly device: number; readonly from: number }
   /** Two devices write, and one of them receives what the other wrote. */
   | { readonly type: 'collide'; readonly device: number; readonly from: number; readonly path: string }
+  /** They do, and the owner of the first settles it, and takes that back. */
+  | {
+      readonly type: 'change-of-mind'
+      readonly device: number
+      readonly from: number
+      readonly path: string
+      readonly choice: 'local' | 'remote' | 'both' | 'value' | 'delete'
+    }
   /** The owner looks at everything. */
   | { readonly type: 'look'; readonly device: number }
   | { readonly type: 'set-clock'; readonly device: number; readonly byMs: number }
@@ -57,7 +65,8 @@ export interface CheckStep {
   readonly device: number
   readonly scope: string
   readonly onConflict: 'abort' | 'finish'
-  readonly select: 'everything' | 'keys'
+  /** The check covers the whole scope, whatever of it is asked for. */
+  readonly select: 'everything' | 'keys' | 'one key'
   readonly maxAgeMs: number | undefined
   /** Whom to pull from first; nobody, or somebody who does not answer. */
   readonly fresh: number | 'no' | 'fails'
@@ -108,6 +117,15 @@ const worldSteps: readonly [weight: number, fc.Arbitrary<Step>][] = [
     })
   ],
   [2, step('undo', { device, path })],
+  [
+    1,
+    step('change-of-mind', {
+      device,
+      from: device,
+      path,
+      choice: fc.constantFrom('local', 'remote', 'both', 'value', 'delete')
+    })
+  ],
   [1, step('delete', { device, path })],
   [1, step('restore', { device, path, pick })],
   [1, step('curate', { device, path })],
@@ -128,7 +146,7 @@ const check = step('check', {
   device,
   scope: fc.constantFrom(...SCOPES),
   onConflict: fc.constantFrom('abort', 'finish'),
-  select: fc.constantFrom('everything', 'keys'),
+  select: fc.constantFrom('everything', 'keys', 'one key'),
   maxAgeMs: fc.constantFrom(undefined, undefined, 60_000),
   fresh: fc.oneof(fc.constant<'no'>('no'), fc.constant<'no'>('no'), fc.constant<'fails'>('fails'), device),
   isDeaf: fc.boolean(),

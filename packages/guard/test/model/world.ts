@@ -198,6 +198,10 @@ export class World {
         await this.#happen({ type: 'write', device: step.device, path: step.path, value: 1 })
         await this.#happen({ type: 'write', device: step.from, path: step.path, value: 2 })
         return this.#pull(side, this.#at(step.from))
+      case 'change-of-mind':
+        await this.#happen({ ...step, type: 'collide' })
+        await this.#happen({ ...step, type: 'settle', pick: 0 })
+        return this.#undo(side, step.path)
       case 'look':
         return this.#look(side)
       case 'set-clock':
@@ -279,6 +283,11 @@ export class World {
     const process = side.device
     const agent = `agent-${this.#asked++}`
     let places = await this.#placesIn(process.memory, step.scope)
+    const inScope = this.#pathsIn(step.scope)
+    const keys =
+      step.select === 'one key'
+        ? inScope.slice(this.#asked % Math.max(inScope.length, 1)).slice(0, 1)
+        : inScope
     let { meanwhile } = step
     const memory = interfere(process.memory, {
       isDeaf: step.isDeaf,
@@ -303,7 +312,7 @@ export class World {
         onConflict: step.onConflict,
         fresh: step.fresh !== 'no',
         ...(step.maxAgeMs !== undefined && { maxAgeMs: step.maxAgeMs }),
-        select: step.select === 'keys' ? { keys: this.#pathsIn(step.scope) } : {}
+        select: step.select === 'everything' ? {} : { keys }
       })
     })
     await this.#reopenIfStopped(side)
@@ -316,25 +325,26 @@ export class World {
     }
     this.#count('delivered')
     if (isContested(places)) throw new Error('a context was delivered although its scope was contested')
-    if ([...places.values()].some(({ decision }) => decision !== undefined))
+    const shown = step.select === 'everything' ? places : placesAt(places, keys)
+    if ([...shown.values()].some(({ decision }) => decision !== undefined))
       this.#count('delivered on a decision')
-    this.#outcomes.push({ side, agent, given: places })
+    this.#outcomes.push({ side, agent, given: shown })
     if (isStopped) return
     const { maxAgeMs, onConflict } = step
-    const seen = new Set([...places].flatMap(([place, { base }]) => base.map((id) => `${place} ${id}`)))
+    const seen = new Set([...shown].flatMap(([place, { base }]) => base.map((id) => `${place} ${id}`)))
     const delivered = {
       side,
       process,
       agent,
       context,
-      places,
+      places: shown,
       maxAgeMs,
       onConflict,
       seen,
       executor: new AgentExecutor(guard)
     }
     this.#delivered.push(delivered)
-    if (context.isFresh) expectContext(context, places)
+    if (context.isFresh) expectContext(context, shown)
   }
 
   /** Refusing without a reason would be safe and useless. */
@@ -512,8 +522,7 @@ function givenOf(
 /** The context shows exactly what was there when it was checked, and says where a policy has decided. */
 function expectContext(context: SafeMemoryContext, places: Places): void {
   for (const [place, { state, value, decision }] of places) {
-    const [domain, path] = place.split(':') as [Domain, string]
-    const memory = context.get(path, { domain })
+    const memory = context.get(pathOf(place), { domain: place.split(':', 1)[0] as Domain })
     expect(memory?.value, place).toEqual(state === 'value' ? value : undefined)
     if (memory === undefined) continue
     expect(memory.decision?.mode, place).toBe(decision?.mode)
@@ -569,6 +578,10 @@ function choiceOf({ choice, pick }: WorldStep & { type: 'settle' }, versions: re
   return choice === 'one' ? { keep: version.entryId, index: version.index } : { keep: choice }
 }
 
+function placesAt(places: Places, paths: readonly string[]): Places {
+  return new Map([...places].filter(([place]) => paths.includes(pathOf(place))))
+}
+
 function isContested(places: Places): boolean {
   return [...places.values()].some(({ state }) => state === 'conflict')
 }
@@ -581,6 +594,10 @@ function isIn(scope: string, path: string): boolean {
 
 function placeOf(domain: Domain, path: string): string {
   return `${domain}:${path}`
+}
+
+function pathOf(place: string): string {
+  return place.slice(place.indexOf(':') + 1)
 }
 
 function keyOf({ entryId, index }: Version): string {

@@ -362,6 +362,7 @@ export class World {
   async #run({ context: index, meanwhile }: Step & { type: 'run' }): Promise<void> {
     const delivered = this.#pick(index)
     if (delivered === undefined) return
+    await expectEndedOrNot(delivered)
     const { side, process, executor, context, places, maxAgeMs, onConflict } = delivered
     const contested = isContested(await this.#placesIn(process.memory, context.scope))
     let hasStarted = false
@@ -536,6 +537,21 @@ function expectContext(context: SafeMemoryContext, places: Places): void {
     expect(ids([...told, ...chosen]), 'every version is given or named').toEqual(ids(versions))
   }
   expect(context.size).toBe([...places.values()].filter(({ state }) => state === 'value').length)
+}
+
+/** A context gives what it holds until it has ended, and nothing from then on. */
+async function expectEndedOrNot({
+  process,
+  context,
+  maxAgeMs,
+  onConflict,
+  places
+}: Delivered): Promise<void> {
+  const isExpired = maxAgeMs !== undefined && process.runtime.nowMs - context.checkedAt >= maxAgeMs
+  const isEnded = isExpired || (onConflict === 'abort' && !context.isFresh)
+  const failure = await failureOf(async () => context.list())
+  expect(failure?.code !== undefined, 'gives nothing exactly when it has ended').toBe(isEnded)
+  if (!isEnded) expectContext(context, places)
 }
 
 /** What came of a request is what is on record of it, no more and no less. */

@@ -274,7 +274,9 @@ export class World {
 
   #entriesAt(device: SimulatedDevice): Set<Known> {
     const record = this.record(device)
-    return new Set([...record.paths].flatMap((path) => [...record.received(path).values()]))
+    const received = [...record.paths].flatMap((path) => [...record.received(path).values()])
+    const held = [...record.held].flatMap((id) => this.ledger.find(id) ?? [])
+    return new Set([...received, ...held])
   }
 
   /** What is gone from a disk may be gone only when the disk is to blame, and then nobody may have been told of it. */
@@ -286,7 +288,7 @@ export class World {
     const record = this.record(device)
     await record.reread(device.disk.rows)
     for (const entry of before) {
-      if (record.has(entry)) continue
+      if (record.has(entry) || record.held.has(entry.id)) continue
       promised(
         isDiskToBlame,
         'P11: no acknowledged write is lost',

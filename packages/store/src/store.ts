@@ -63,7 +63,8 @@ export interface RowStore extends RowReader {
    * Applies all changes or none, and calls in their order. Later changes of one key win. With `sync`, an empty
    * list waits until the disk has what was written before.
    *
-   * @throws {StoreError} `STORE_WRITE_FAILED` when the disk refuses.
+   * @throws {StoreError} `STORE_WRITE_FAILED` when the disk refuses, and from then on: only opening the store again
+   * shows what it has.
    */
   write(changes: readonly RowChange[], options?: WriteOptions): Promise<void>
   /** A view of this moment. It costs nothing until rows change. */

@@ -267,6 +267,11 @@ class LevelStore implements Store {
   readonly #queue: WriteQueue
   /** Whether a batch was written since the disk last had everything. */
   #isBehind = false
+  /**
+   * A batch that failed. It may have left half of itself in LevelDB's log, and whatever is written behind that is lost
+   * when the log is read, so nothing is.
+   */
+  #failure: { readonly cause: unknown } | undefined
   /** What the next opening is to be told unless this store's writer accepts it first. */
   #doubt: Continuity
   #closing: Promise<void> | undefined
@@ -291,6 +296,7 @@ class LevelStore implements Store {
   async acceptContinuity(): Promise<void> {
     this.#assertOpen()
     if (this.#doubt === 'kept') return
+    this.#assertWritable()
     await writeLease(this.#parts, this.#level, `open-${this.durability}`, 'kept')
     this.#doubt = 'kept'
   }
@@ -314,12 +320,23 @@ class LevelStore implements Store {
     if (sync) await this.#queue.write([{ type: 'del', key: Uint8Array.of(META_PARTITION) }], true)
   }
 
+  #assertWritable(): void {
+    if (this.#failure === undefined) return
+    throw new StoreError(
+      'STORE_WRITE_FAILED',
+      'the disk refused an earlier batch, and what is written behind that could be lost; nothing was written; free some space or check the disk, then open the store again',
+      this.#failure
+    )
+  }
+
   async #apply(operations: Operation[], sync: boolean): Promise<void> {
+    this.#assertWritable()
     try {
       await this.#level.batch(operations, { sync } as object)
       if (!sync) this.#isBehind = true
       else if (this.#isBehind) await this.#catchUp()
     } catch (cause) {
+      this.#failure = { cause }
       throw new StoreError(
         'STORE_WRITE_FAILED',
         'the disk refused a batch; everything acknowledged before is kept, whether this batch is kept shows when the store is opened again; free some space or check the disk, then open the store again',
@@ -340,7 +357,7 @@ class LevelStore implements Store {
     const { directory, leaseKey, sealingKey } = this.#parts
     try {
       if (this.#isBehind) await this.#catchUp()
-      await writeLease(this.#parts, level, 'stopped', this.#doubt)
+      if (this.#failure === undefined) await writeLease(this.#parts, level, 'stopped', this.#doubt)
       await rm(join(directory, HOLDER_FILE), { force: true })
     } catch {
       // A full or vanished disk. The next opening then doubts its continuity, which is the safe answer.

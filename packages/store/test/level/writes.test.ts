@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { describe, it } from 'vitest'
 import {
   MAX_GROUP_BATCHES,
@@ -9,7 +9,7 @@ import {
   type Operation,
   WriteQueue
 } from '../../src/level/write-queue.ts'
-import { newPlace, openAt } from './scenario.ts'
+import { newPlace, openAt, type Place, textAt } from './scenario.ts'
 
 describe('the write queue', () => {
   it('writes a batch at once when the disk is idle', () => {
@@ -121,19 +121,30 @@ describe('the write queue', () => {
 })
 
 describe('a store whose disk refuses a batch', () => {
+  /** A limit on the size of files stands for a full disk; `prlimit` makes room again. */
+  const fillDisk = async (place: Place): Promise<string[]> => {
+    const script = fileURLToPath(new URL('children/fill-disk.mjs', import.meta.url))
+    const limited = 'trap "" XFSZ; ulimit -S -f 400; exec "$0" "$@"'
+    const child = spawn('sh', ['-c', limited, process.execPath, script, place.directory, place.keyPath])
+    const [output] = await Promise.all([child.stdout.toArray(), once(child, 'close')])
+    return Buffer.concat(output).toString().trim().split(' ')
+  }
+
   it.skipIf(process.platform === 'win32')('says so, and keeps what it acknowledged', async () => {
     const place = await newPlace()
-    const script = fileURLToPath(new URL('children/fill-disk.mjs', import.meta.url))
-    // A limit on the size of files stands for a full disk.
-    const limited = 'trap "" XFSZ; ulimit -f 400; exec "$0" "$@"'
-    const command = ['-c', limited, process.execPath, script, place.directory, place.keyPath]
-    const { stdout } = await promisify(execFile)('sh', command)
-    const [code, acknowledged] = stdout.trim().split(' ')
+    const [code, acknowledged] = await fillDisk(place)
     assert.equal(code, 'STORE_WRITE_FAILED')
     assert.ok(Number(acknowledged) > 0)
     const rows = (await openAt(place)).partition('public')
     const keys = Array.from({ length: Number(acknowledged) }, (_, i) => Buffer.from(`n${i}`))
     for (const value of await rows.getMany(keys)) assert.equal(value?.length, 10_000)
+  })
+
+  it.runIf(process.platform === 'linux')('acknowledges nothing behind it, which would be lost', async () => {
+    const place = await newPlace()
+    const [, , after] = await fillDisk(place)
+    assert.equal(after, 'STORE_WRITE_FAILED')
+    assert.equal(await textAt(await openAt(place), 'after', 'private'), undefined)
   })
 })
 

@@ -1,22 +1,34 @@
 /**
- * Writes until the disk refuses and prints the code of the error, then the rows acknowledged before:
- * fill-disk.mjs <directory> <key file>. Run it under a limit on the size of files.
+ * Writes until the disk refuses, has room made and writes once more, then stops without closing. Prints the code of the
+ * error, the rows acknowledged before it, and the code of the last write or `acknowledged`:
+ * fill-disk.mjs <directory> <key file>. Run it under a soft limit on the size of files.
  */
+import { execFileSync } from 'node:child_process'
 import { writeSync } from 'node:fs'
 import { keyFile, openLevelStore } from '../../../dist/level/index.js'
 
 const [directory, keyPath] = process.argv.slice(2)
 const store = await openLevelStore({ directory, key: keyFile(keyPath) })
-const rows = store.partition('public')
+
+async function write(partition, key) {
+  try {
+    await store
+      .partition(partition)
+      .write([{ type: 'put', key: Buffer.from(key), value: Buffer.alloc(10_000, 1) }])
+    return 'acknowledged'
+  } catch (error) {
+    return error.code
+  }
+}
+
 let acknowledged = 0
 let code
 while (code === undefined) {
-  try {
-    await rows.write([{ type: 'put', key: Buffer.from(`n${acknowledged}`), value: Buffer.alloc(10_000, 1) }])
-    acknowledged += 1
-  } catch (error) {
-    code = error.code
-  }
+  const outcome = await write('public', `n${acknowledged}`)
+  if (outcome === 'acknowledged') acknowledged += 1
+  else code = outcome
 }
-writeSync(1, `${code} ${acknowledged}\n`)
-await store.close()
+writeSync(1, `${code} ${acknowledged} `)
+execFileSync('prlimit', ['--pid', String(process.pid), '--fsize=unlimited'])
+writeSync(1, await write('private', 'after'))
+process.kill(process.pid, 'SIGKILL')

@@ -129,7 +129,7 @@ describe('a peer that does not keep to the framing', () => {
     return { far, stream, raw: key.id }
   }
 
-  it('is cut off when it announces a frame over the limit, before its bytes are read', async () => {
+  it('P28: is cut off when it announces a frame over the limit, before its bytes are read', async () => {
     const { far, stream } = await rawStream()
     const header = Buffer.alloc(4)
     header.writeUInt32BE(MAX_FRAME_BYTES + 1)

@@ -305,7 +305,7 @@ describe('sealed payloads', () => {
     expect(() => open(sealFrame(frame(1, body.length, body, 32)))).toThrow(malformed)
   })
 
-  it('refuse what inflates beyond the limit', () => {
+  it('P28: refuse what inflates beyond the limit', () => {
     const fits = deflateRawSync(new Uint8Array(MAX_PAYLOAD_BYTES))
     const bomb = deflateRawSync(new Uint8Array(32 * 1024 * 1024))
     const framed = (body: Uint8Array): Uint8Array =>

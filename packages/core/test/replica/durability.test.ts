@@ -6,6 +6,7 @@ import { Gate, intercepted } from '../support/store-doubles.ts'
 import { collect, type Device, devices, openDevice, pull, syncAll, TestRuntime } from '../support/world.ts'
 
 const WHOLE = new Uint8Array(0)
+const ENTRY_ROW = 'E'.charCodeAt(0)
 const SOURCE = { instance: new Uint8Array(16).fill(1) }
 const EVERYTHING = { after: 0n, scope: WHOLE, shared: [WHOLE], requester: WHOLE }
 
@@ -139,6 +140,30 @@ describe('a batch that cannot be read to its end', () => {
     expect(await fsck(a.replica, a.store)).toEqual([])
     await pull(a, b)
     expect(await a.memory.public.get('second')).toMatchObject({ value: 2 })
+  })
+})
+
+describe('a batch that the disk refuses', () => {
+  it('P20: leaves how far its feed was read where it was, so that it is asked for again', async () => {
+    const [a] = (await devices(1)) as [Device]
+    await a.memory.public.put('key', 1)
+    const behind = new MemoryStore({ continuity: 'kept' })
+    let isFull = true
+    const store = intercepted(behind, async (partition, write, _options, changes) => {
+      const isOfEntries = partition === 'public' && changes.some(({ key }) => key[0] === ENTRY_ROW)
+      if (isFull && isOfEntries) throw new Error('the disk is full')
+      await write()
+    })
+    const { runtime } = a
+    await adoptSpace(store, a.replica.exportSpace(), a.replica.membership.records())
+    const refused = await openDevice(store, runtime)
+    await expect(pull(refused, a)).rejects.toThrow('the disk is full')
+    isFull = false
+    const again = await openDevice(behind.copy(), runtime)
+    expect(await again.replica.checkpoint(a.replica.instance, WHOLE)).toBe(0n)
+    await pull(again, a)
+    expect(await again.memory.public.get('key')).toMatchObject({ value: 1 })
+    expect(await fsck(again.replica, again.store)).toEqual([])
   })
 })
 

@@ -239,6 +239,29 @@ describe('ingest', () => {
     expect(await entriesFor(whole, [])).toBe(0)
     expect(await entriesFor(whole, [whole])).toBe(5)
   })
+
+  it('P22: leaves what is written while a page is read to the page after it', async () => {
+    const [a] = await pair()
+    await a.memory.public.put('before', 1)
+    const whole = new Uint8Array(0)
+    const read = (after: bigint) =>
+      a.replica.readFeed({ after, scope: whole, shared: [whole], requester: whole })
+    const rows = a.store.partition('public')
+    const { get } = rows
+    let isWritten = false
+    Object.assign(rows, {
+      get: async (key: Uint8Array) => {
+        if (!isWritten) {
+          isWritten = true
+          await a.memory.public.put('meanwhile', 2)
+        }
+        return get.call(rows, key)
+      }
+    })
+    const page = await read(0n)
+    const next = await read(page.next)
+    expect([page, next].map(({ batch }) => batch.entries.length)).toEqual([1, 1])
+  })
 })
 
 describe('continuity', () => {

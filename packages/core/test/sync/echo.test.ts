@@ -98,6 +98,23 @@ describe('P15: the head echo', () => {
 })
 
 describe('a restored store that has become a new instance', () => {
+  it('P11: is sent what it had sent itself before, which it has lost', async () => {
+    for (const isDialling of [true, false]) {
+      const [a, b] = await three()
+      await a.memory.public.put('kept', 0)
+      await sync(a, b)
+      const backup = (a.store as MemoryStore).copy({ continuity: 'copied-or-restored' })
+      for (let i = 0; i < 3; i++) await a.memory.public.put(`lost/${i}`, i)
+      await sync(a, b)
+      const again = await restored(a, backup)
+      for (let i = 0; i < 8; i++) await again.memory.public.put(`new/${i}`, i)
+      expect(again.replica.instance).not.toEqual(a.replica.instance)
+      await (isDialling ? sync(again, b) : sync(b, again))
+      expect(await liveIds(again)).toEqual(await liveIds(b))
+      expect(await liveIds(again)).toHaveLength(12)
+    }
+  })
+
   it('is read from its beginning, even when it has grown past where it was', async () => {
     const [a, b, c] = await three()
     await a.memory.public.put('kept', 0)

@@ -156,7 +156,7 @@ describe('a batch', () => {
     )
   })
 
-  it('that inflates beyond its limit is refused before it is in memory', () => {
+  it('P28: that inflates beyond its limit is refused before it is in memory', () => {
     const bomb = deflateRawSync(Buffer.alloc(256 * 1024 * 1024))
     expect(bomb.length).toBeLessThan(MAX_FRAME_BYTES)
     const before = process.memoryUsage().arrayBuffers

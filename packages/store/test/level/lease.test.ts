@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cp, readdir, rename, rm } from 'node:fs/promises'
+import { cp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
 import type { Continuity } from '../../src/index.ts'
@@ -37,7 +37,21 @@ describe('a store goes on where it stopped', () => {
   })
 })
 
-describe('a store doubts that it goes on where it stopped', () => {
+describe('P15: the lease of a store', () => {
+  it('is another before anybody gets the store, so that rows from before that are known', async () => {
+    const place = await newPlace()
+    await storeWith(place)
+    const lease = (): Promise<Buffer> => readFile(join(place.directory, 'lease'))
+    const stopped = await lease()
+    const store = await openAt(place)
+    const open = await lease()
+    assert.notDeepEqual(open, stopped)
+    await store.close()
+    assert.notDeepEqual(await lease(), open)
+  })
+})
+
+describe('P15: a store doubts that it goes on where it stopped', () => {
   it('in a copy of its directory, until its writer has accepted that, however often it is opened', async () => {
     const place = await newPlace()
     await storeWith(place, put('a', '1'))

@@ -1,0 +1,136 @@
+import type { Mutation } from '../mutation.ts'
+
+const INGEST = 'packages/core/test/replica/ingest.test.ts'
+const SCOPE = 'packages/core/test/sync/scope.test.ts'
+const ECHO = 'packages/core/test/sync/echo.test.ts'
+const FEED = 'packages/core/src/replica/feed.ts'
+
+/** What peers are sent, and what is taken from them. */
+export const SYNCING: readonly Mutation[] = [
+  {
+    name: 'echo-by-peer',
+    bug: 'what a peer once sent is kept from it for ever, though its store was restored since',
+    breaks: ['P3', 'P11', 'P19'],
+    file: 'packages/core/src/sync/identity.ts',
+    text: "labelledId('cis/source/1', devicePublicKey(device), instance)",
+    becomes: "labelledId('cis/source/1', devicePublicKey(device), instance.subarray(0, 0))",
+    tests: [ECHO]
+  },
+  {
+    name: 'echo',
+    bug: 'a peer is sent back what it has sent',
+    breaks: ['P21'],
+    file: FEED,
+    text: '    if (query.requester.length > 0 && equalBytes(row.from, query.requester)) return true\n',
+    becomes: '',
+    tests: ['packages/core/test/sync/ways.test.ts']
+  },
+  {
+    name: 'feed-past-its-watermark',
+    bug: 'a page ends at what was written while it was read, and skips that',
+    breaks: ['P3', 'P22'],
+    file: FEED,
+    text: 'return { batch: builder.build(), next: end, hasMore: false }',
+    becomes: 'return { batch: builder.build(), next: this.#domain.lsn, hasMore: false }',
+    tests: [INGEST]
+  },
+  {
+    name: 'keys-without-credentials',
+    bug: 'a sync of single memories brings them without the records of who wrote them',
+    breaks: ['P19'],
+    file: FEED,
+    text: '      for (const record of this.#membership.credentialsOf(device, actor)) records.add(record)\n',
+    becomes: '',
+    tests: ['packages/core/test/sync/ways.test.ts']
+  },
+  {
+    name: 'more-than-is-shared',
+    bug: 'a peer that asks for the whole space is sent what the owner does not share',
+    breaks: ['P22'],
+    file: FEED,
+    text: '!startsWith(row.path, query.scope) || !isShared(row.path, query.shared)',
+    becomes: '!startsWith(row.path, query.scope)',
+    tests: [INGEST, SCOPE]
+  },
+  {
+    name: 'pages-checked-by-nobody',
+    bug: 'a page is sent, and taken, whatever scope was asked for',
+    breaks: ['P22'],
+    file: 'packages/core/src/sync/exchange.ts',
+    text: 'if (!isAnswer || !isWithin(page.batch, request)) return',
+    becomes: 'if (!isAnswer) return',
+    tests: ['packages/core/test/sync/hostile.test.ts']
+  },
+  {
+    name: 'private-rows-in-the-public-partition',
+    bug: 'private memory lies where sync reads',
+    breaks: ['P24'],
+    file: 'packages/core/src/replica/replica.ts',
+    text: "rows: store.partition('private'),",
+    becomes: "rows: store.partition('public'),",
+    tests: [INGEST, 'packages/core/test/domains/private.test.ts']
+  },
+  {
+    name: 'always-a-round-more',
+    bug: 'a feed is asked for although its end is known to be where it was',
+    breaks: ['P23'],
+    file: 'packages/core/src/sync/exchange.ts',
+    text: 'const hasNews = exchangeOf(state).pull.tip !== lsn',
+    becomes: 'const hasNews = exchangeOf(state).pull.tip !== undefined || lsn >= 0n',
+    tests: ['packages/core/test/sync/session.test.ts']
+  },
+  {
+    name: 'signatures-unchecked',
+    bug: 'commits are believed whoever has signed them',
+    breaks: ['P3', 'P25'],
+    file: 'packages/core/src/replica/ingest.ts',
+    text: 'if (!isHead && !isSignedBy(commit, device)) throw',
+    becomes: 'if (!isHead && commit.signature.length === 0) throw',
+    tests: [INGEST, 'packages/core/test/sync/hostile.test.ts']
+  },
+  {
+    name: 'payload-of-another-header',
+    bug: 'a payload is taken that its header does not name',
+    breaks: ['P26'],
+    file: 'packages/core/src/replica/ingest.ts',
+    text: 'cipher.length !== header.cipherLength || !equalBytes(sha256(cipher), header.cipherHash)',
+    becomes: 'cipher.length !== header.cipherLength',
+    tests: [INGEST, 'packages/core/test/sync/hostile.test.ts']
+  },
+  {
+    name: 'held-without-bound',
+    bug: 'a peer can make us hold entries without end',
+    breaks: ['P28'],
+    file: 'packages/core/src/replica/held.ts',
+    text: 'while (this.#slots.size > MAX_HELD_ENTRIES || this.#bytes > MAX_HELD_BYTES) {',
+    becomes: 'while (this.#slots.size > 1000 * MAX_HELD_ENTRIES) {',
+    tests: [INGEST]
+  },
+  {
+    name: 'frames-without-limit',
+    bug: 'whatever length a peer announces is waited for',
+    breaks: ['P28'],
+    file: 'packages/transport/src/framing.ts',
+    text: 'if (length !== undefined && length > MAX_FRAME_BYTES) {',
+    becomes: 'if (length === undefined && this.#isResuming) {',
+    tests: ['packages/transport/test/framing.test.ts']
+  },
+  {
+    name: 'batches-inflate-without-bound',
+    bug: 'a kilobyte from a peer becomes a gigabyte here',
+    breaks: ['P28'],
+    file: 'packages/core/src/sync/batch.ts',
+    text: '{ maxOutputLength: MAX_ENVELOPE_BYTES }',
+    becomes: '{ maxOutputLength: 2 ** 31 }',
+    tests: ['packages/core/test/sync/messages.test.ts']
+  },
+  {
+    name: 'invitation-used-twice',
+    bug: 'an invitation lets in as many devices as have its code',
+    breaks: ['invitations'],
+    file: 'packages/core/src/replica/invitations.ts',
+    text: 'await this.#put({ ...invitation, usedBy: joiner.device })',
+    becomes: 'await this.#put({ ...invitation, usedBy: undefined })',
+    tests: ['packages/core/test/sync/join.test.ts']
+  }
+]

@@ -6,6 +6,7 @@ import { sha256 } from '../entry/hash.ts'
 import type { Header } from '../entry/header.ts'
 import { merklePath, merkleRoot } from '../entry/merkle.ts'
 import type { SystemRecord } from '../entry/records.ts'
+import type { SpaceId } from '../entry/space-keys.ts'
 import { SyncError } from '../errors.ts'
 import { MAX_CLOCK_AHEAD_MS } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
@@ -52,7 +53,7 @@ export class Ingest {
   }
 
   async batch(batch: Batch, source: BatchSource): Promise<IngestReport> {
-    checkEvidence(batch)
+    checkEvidence(batch, this.#membership.space)
     return this.#queue.run(() => this.#holding(() => this.#apply(batch, source)))
   }
 
@@ -135,7 +136,6 @@ export class Ingest {
     for (const { commit, leaves } of batch.commits) {
       const device = membership.deviceOf(commit.actor)
       if (device === undefined) continue
-      if (commit.space !== this.#membership.space) throw badProof('a commit belongs to another space')
       const isHead = this.#domain.headOf(commit.actor)?.id === commit.id
       if (!isHead && !isSignedBy(commit, device)) throw badProof('the signature of a commit does not hold')
       await this.#domain.addCommit(transaction, { commit, leaves }, evidence.has(commit.id))
@@ -230,9 +230,10 @@ function leavesByCommit(batch: Batch): Map<CommitId, Leaves> {
   return new Map(batch.commits.map(({ commit, leaves }) => [commit.id, leaves]))
 }
 
-/** Checks all that does not depend on what is here: places in commits, hashes of payloads. */
-function checkEvidence(batch: Batch): void {
+/** Checks all that does not depend on what is here: the space, places in commits, hashes of payloads. */
+function checkEvidence(batch: Batch, space: SpaceId): void {
   for (const { commit, leaves } of batch.commits) {
+    if (commit.space !== space) throw badProof('a commit belongs to another space')
     if (leaves === undefined) continue
     const isWhole = leaves.length === commit.size && equalBytes(merkleRoot(leaves), commit.root)
     if (!isWhole) throw badProof('the leaves of a commit do not lead to its root')

@@ -3,6 +3,7 @@ import { MemoryStore } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
 import { DeviceKey } from '../../src/entry/ed25519.ts'
 import { merkleLeaf } from '../../src/entry/merkle.ts'
+import type { SpaceId } from '../../src/entry/space-keys.ts'
 import type { Batch } from '../../src/sync/batch.ts'
 import { Forger } from '../support/forge.ts'
 import { collect, type Device, devices, openDevice, pull, syncAll } from '../support/world.ts'
@@ -100,6 +101,18 @@ describe('ingest', () => {
       state: 'value',
       version: { deviceName: 'late' }
     })
+  })
+
+  it('refuses what a member has signed for another space, also before it knows the writer', async () => {
+    const [a, b] = await pair()
+    const forger = new Forger(b.replica)
+    const batch = forger.batch([forger.entry('/acme/web/key', 1, { space: 'f'.repeat(32) as SpaceId })])
+    for (const records of [[], batch.records]) {
+      await expect(a.replica.ingest({ ...batch, records }, SOURCE)).rejects.toMatchObject({
+        code: 'SYNC_BAD_PROOF'
+      })
+    }
+    expect(a.replica.pendingCount).toBe(0)
   })
 
   it('takes no member record from somebody who is no admin', async () => {

@@ -9,7 +9,7 @@ import { merkleLeaf, merklePath, merkleRoot } from '../../src/entry/merkle.ts'
 import { parsePath } from '../../src/entry/path.ts'
 import { DELETED, encodePayload, sealPayload } from '../../src/entry/payload.ts'
 import { createEpoch, type EpochRecord } from '../../src/entry/records.ts'
-import { deriveSpaceKeys } from '../../src/entry/space-keys.ts'
+import { deriveSpaceKeys, type SpaceId } from '../../src/entry/space-keys.ts'
 import type { EntryId, Replica } from '../../src/index.ts'
 import type { Batch } from '../../src/sync/batch.ts'
 
@@ -43,12 +43,13 @@ export class Forger {
       readonly hlc?: Timestamp
       readonly sealedPath?: string
       readonly parents?: readonly EntryId[]
+      readonly space?: SpaceId
     } = {}
   ): ForgedEntry {
     const identity = this.#replica.exportSpace()
     const keys = deriveSpaceKeys(identity.secret, fromHex(this.#replica.space))
     const header: UnsealedHeader = {
-      space: this.#replica.space,
+      space: options.space ?? this.#replica.space,
       path: keys.tokens.of(parsePath(path)),
       dot: { actor: this.actor, n },
       hlc: options.hlc ?? timestampFromMs(this.#replica.runtime.now()),
@@ -74,7 +75,7 @@ export class Forger {
     const [first] = entries as [ForgedEntry]
     const hlcs = entries.map((entry) => entry.header.hlc)
     return signCommit(this.key, {
-      space: this.#replica.space,
+      space: first.header.space,
       actor: this.actor,
       first: first.header.dot.n,
       size: entries.length,

@@ -196,14 +196,17 @@ function checkInvitation(
   if (isOthers) throw refusal('CORE_INVITATION_USED')
 }
 
-/** Whether a welcome makes this device a member of the space that the code names. */
+/** Refuses a welcome unless it is authentic and makes this device a member of the space that the code names. */
 function checkWelcome({ genesis, records }: Welcome, invitation: Invitation, device: DeviceId): void {
   const isTheSpace = genesis.kind === 'genesis' && genesis.space === invitation.space
   if (!isTheSpace) throw endingError('SYNC_WRONG_SPACE', false)
   const membership = new Membership(genesis)
-  const isAuthentic = membership.accepts(genesis)
-  for (const record of records) if (membership.accepts(record)) membership.add(record)
-  if (!isAuthentic || !membership.isMember(device)) throw endingError('SYNC_BAD_PROOF', false)
+  for (const record of [genesis, ...records]) {
+    // All of them are kept as they are: what one replica believes, it would send to others.
+    if (!membership.accepts(record)) throw endingError('SYNC_BAD_PROOF', false)
+    membership.add(record)
+  }
+  if (!membership.isMember(device)) throw endingError('SYNC_BAD_PROOF', false)
 }
 
 function readWelcome(fields: Fields): {

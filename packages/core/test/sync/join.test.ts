@@ -1,7 +1,9 @@
+import { timestampFromMs } from '@cis-memory/clock'
 import { MemoryStore } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
 import { encodeCbor } from '../../src/entry/cbor.ts'
 import { DeviceKey } from '../../src/entry/ed25519.ts'
+import { createMember, type SystemRecord } from '../../src/entry/records.ts'
 import { adoptSpace, deviceIdentity } from '../../src/index.ts'
 import { memoryChannelPair } from '../../src/sync/index.ts'
 import {
@@ -269,6 +271,25 @@ describe('joining', () => {
       expect(result.error).toMatchObject({ code })
       expect(result.welcome).toBeUndefined()
     }
+  })
+
+  it('takes no welcome with a record that its author has not signed', async () => {
+    const host = await inviter()
+    const invitation = await invite(host)
+    const { invitations, membership } = host.replica
+    const [genesis] = membership.records() as [SystemRecord]
+    const admin = { device: host.replica.device, role: 'admin', name: 'stranger' } as const
+    const stranger = new DeviceKey(new Uint8Array(32).fill(5))
+    const real = createMember(stranger, host.replica.space, admin, timestampFromMs(0))
+    const forged = { ...real, signature: genesis.signature }
+    const admit = invitations.admit.bind(invitations)
+    invitations.admit = async (...asked) => {
+      const welcome = await admit(...asked)
+      return { ...welcome, records: [...welcome.records, forged] }
+    }
+    const result = await join(new Newcomer(), host, invitation)
+    expect(result.error).toMatchObject({ code: 'SYNC_BAD_PROOF' })
+    expect(result.welcome).toBeUndefined()
   })
 
   it('ends with a code whatever is sent, at either end', async () => {

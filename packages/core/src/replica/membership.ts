@@ -20,6 +20,11 @@ export interface Member {
   readonly name: string
 }
 
+interface Derived {
+  readonly members: ReadonlyMap<DeviceId, Member>
+  readonly names: ReadonlyMap<DeviceId, string>
+}
+
 /**
  * Who belongs to a space and who writes as whom: a pure function of the set of records, so that every replica with
  * the same records gives the same answers, in whatever order they came.
@@ -32,8 +37,8 @@ export class Membership {
   /** Which devices say that they have gone on from an actor: anybody may, and only its own counts. */
   readonly #succeeded = new Map<ActorId, Set<DeviceId>>()
   readonly #forked = new Set<ActorId>()
-  #members = new Map<DeviceId, Member>()
-  #names = new Map<DeviceId, string>()
+  /** What follows from the records there are, once it was asked for. */
+  #derived: Derived | undefined
 
   constructor(genesis: GenesisRecord) {
     this.#genesis = genesis
@@ -76,27 +81,24 @@ export class Membership {
       }
     }
     if (record.kind === 'fork') this.#forked.add(record.actor)
-    if (record.kind === 'member' || record.kind === 'genesis') {
-      this.#members = this.#deriveMembers()
-      this.#names = distinctNames(this.members())
-    }
+    if (record.kind === 'member' || record.kind === 'genesis') this.#derived = undefined
   }
 
   isMember(device: DeviceId): boolean {
-    return this.#members.has(device)
+    return this.#derive().members.has(device)
   }
 
   member(device: DeviceId): Member | undefined {
-    return this.#members.get(device)
+    return this.#derive().members.get(device)
   }
 
   /** What people call a device: its name, with the first digits of its id when it has none or another has the same. */
   nameOf(device: DeviceId): string {
-    return this.#names.get(device) ?? shortId(device)
+    return this.#derive().names.get(device) ?? shortId(device)
   }
 
   members(): readonly Member[] {
-    return [...this.#members.values()]
+    return [...this.#derive().members.values()]
   }
 
   /** The device an actor writes for, member or not. */
@@ -124,12 +126,16 @@ export class Membership {
     return device !== undefined && this.isMember(device)
   }
 
-  /** The records that show a device's membership: its own, and those of the admins that lead to it. */
+  /**
+   * The records that show a device's membership: its own, and those of the admins that lead to it. What others say of
+   * it, as much as they like, shows nothing.
+   */
   credentialsOf(device: DeviceId, actor: ActorId): SystemRecord[] {
     const needed = new Set<SystemRecord>()
     const visit = (who: DeviceId): void => {
       for (const record of this.#records.values()) {
         if (record.kind !== 'member' || record.device !== who || needed.has(record)) continue
+        if (this.member(record.issuer)?.isAdmin !== true) continue
         needed.add(record)
         visit(record.issuer)
       }
@@ -138,6 +144,15 @@ export class Membership {
     const epoch = this.#epochs.get(actor)
     if (epoch !== undefined) needed.add(epoch)
     return [...needed]
+  }
+
+  /** Not with every record: anybody may sign some, and each of them would cost a walk through all. */
+  #derive(): Derived {
+    if (this.#derived === undefined) {
+      const members = this.#deriveMembers()
+      this.#derived = { members, names: distinctNames([...members.values()]) }
+    }
+    return this.#derived
   }
 
   #deriveMembers(): Map<DeviceId, Member> {

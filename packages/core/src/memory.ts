@@ -70,8 +70,9 @@ class ScopedMemory implements Memory {
   readonly #conflicts: Conflicts
   readonly #search: SearchIndex
   readonly #onClose: OnClose | undefined
-  readonly #listeners = new Map<keyof MemoryEvents, Map<unknown, (event: never) => void>>()
-  readonly #closed = new AbortController()
+  /** How to let go of each listener. */
+  readonly #listeners = new Map<keyof MemoryEvents, Map<unknown, () => void>>()
+  #isDeaf = false
   #closing: Promise<void> | undefined
 
   constructor(
@@ -202,28 +203,31 @@ class ScopedMemory implements Memory {
     listener: (event: MemoryEvents[K]) => void,
     options: { signal?: AbortSignal } = {}
   ): void {
-    const ofType = this.#listeners.get(type) ?? new Map<unknown, (event: never) => void>()
+    const ofType = this.#listeners.get(type) ?? new Map<unknown, () => void>()
     const { signal } = options
-    if (signal?.aborted === true || this.#closed.signal.aborted || ofType.has(listener)) return
+    if (signal?.aborted === true || this.#isDeaf || ofType.has(listener)) return
     const inScope = (event: MemoryEvents[K]): void => {
       const detail: object = event.detail
       if ('path' in detail && !this.#isInScope(detail.path as Path)) return
       listener(event)
     }
-    this.#listeners.set(type, ofType.set(listener, inScope))
-    this.#replica.events.addEventListener(type, inScope)
     const stop = (): void => this.removeEventListener(type, listener)
-    signal?.addEventListener('abort', stop, { once: true, signal: this.#closed.signal })
+    const letGo = (): void => {
+      this.#replica.events.removeEventListener(type, inScope)
+      signal?.removeEventListener('abort', stop)
+    }
+    this.#listeners.set(type, ofType.set(listener, letGo))
+    this.#replica.events.addEventListener(type, inScope)
+    signal?.addEventListener('abort', stop)
   }
 
   removeEventListener<K extends keyof MemoryEvents>(
     type: K,
     listener: (event: MemoryEvents[K]) => void
   ): void {
-    const inScope = this.#listeners.get(type)?.get(listener) as ((event: MemoryEvents[K]) => void) | undefined
-    if (inScope === undefined) return
+    const letGo = this.#listeners.get(type)?.get(listener)
     this.#listeners.get(type)?.delete(listener)
-    this.#replica.events.removeEventListener(type, inScope)
+    letGo?.()
   }
 
   close(): Promise<void> {
@@ -246,10 +250,9 @@ class ScopedMemory implements Memory {
 
   /** A handle that was closed hears nothing more, and neither the replica nor a caller's signal holds it. */
   #stopListening(): void {
-    this.#closed.abort()
-    for (const [type, listeners] of this.#listeners) {
-      for (const listener of [...listeners.keys()]) this.removeEventListener(type, listener as () => void)
-    }
+    this.#isDeaf = true
+    for (const listeners of this.#listeners.values()) for (const letGo of listeners.values()) letGo()
+    this.#listeners.clear()
   }
 
   /** What cannot be opened has no name, but its tokens say where it lies. */

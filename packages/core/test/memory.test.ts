@@ -1,6 +1,23 @@
 import { describe, expect, it } from 'vitest'
 import { type Device, devices } from './support/world.ts'
 
+describe('a signal given with a listener', () => {
+  it('takes back that registration, and no later one of the same listener', async () => {
+    const [{ memory }] = (await devices(1)) as [Device]
+    const given = new AbortController()
+    let heard = 0
+    const listener = (): void => {
+      heard++
+    }
+    memory.addEventListener('entry:committed', listener, { signal: given.signal })
+    memory.removeEventListener('entry:committed', listener)
+    memory.addEventListener('entry:committed', listener)
+    given.abort()
+    await memory.public.put('key', 1)
+    expect(heard).toBe(1)
+  })
+})
+
 describe('a handle on a scope that was closed', () => {
   it('hears nothing more and is held by nobody, while wider handles go on', async () => {
     const [device] = (await devices(1)) as [Device]

@@ -59,8 +59,8 @@ export class ConflictNotifier {
     if (this.#missed > 0) lines.push(`${JSON.stringify({ event: 'more', count: this.#missed })}\n`)
     this.#waiting = []
     this.#missed = 0
-    const options = { timeout: NOTIFY_TIMEOUT_MS, killSignal: 'SIGKILL', shell: false } as const
-    const child = spawn(program, given, { ...options, stdio: ['pipe', 'ignore', 'ignore'] })
+    const child = start(program, given)
+    if (child === undefined) return
     this.#running = child
     this.#ended = new Promise((resolve) => {
       const end = (): void => {
@@ -74,8 +74,20 @@ export class ConflictNotifier {
     })
     child.unref()
     // A program that does not read what it is told has been told all the same.
-    child.stdin.on('error', () => {})
-    child.stdin.end(lines.join(''))
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(lines.join(''))
+  }
+}
+
+/**
+ * A program that cannot be started at all is one that fails. Without a file descriptor to spare it has no input either.
+ */
+function start(program: string, given: readonly string[]): ChildProcess | undefined {
+  const options = { timeout: NOTIFY_TIMEOUT_MS, killSignal: 'SIGKILL', shell: false } as const
+  try {
+    return spawn(program, given, { ...options, stdio: ['pipe', 'ignore', 'ignore'] })
+  } catch {
+    return undefined
   }
 }
 

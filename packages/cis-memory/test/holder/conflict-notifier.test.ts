@@ -82,7 +82,8 @@ describe('the program that is told of conflicts', () => {
 
   it('may be missing, fail or not listen; that is its own matter', async () => {
     const { notifier, events } = await scene()
-    for (const command of [['/nowhere/at/all'], [process.execPath, '-e', 'process.exit(1)']]) {
+    const impossible = ['no\0program']
+    for (const command of [['/nowhere/at/all'], impossible, [process.execPath, '-e', 'process.exit(1)']]) {
       const telling = notifier(command)
       settle(events, `/${'x'.repeat(200_000)}`)
       await telling.close()

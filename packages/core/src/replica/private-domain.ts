@@ -50,10 +50,17 @@ export class PrivateDomain implements WriterHost {
     return new PrivateDomain(parts, actor, fields.integer(1, 1))
   }
 
-  /** Goes on as another actor. Takes effect with the next write. */
+  /** Goes on as another actor. {@link keepActor} makes that last. */
   startEpoch(): void {
     this.actor = newActor(this.#runtime)
     this.nextNumber = 1
+  }
+
+  /** Whoever opens this store next goes on as the actor there is now, also when it has written nothing yet. */
+  async keepActor(): Promise<void> {
+    const transaction = this.begin()
+    this.#putActor(transaction, this.nextNumber)
+    await this.save(transaction)
   }
 
   isRetired(actor: ActorId): boolean {
@@ -72,9 +79,13 @@ export class PrivateDomain implements WriterHost {
 
   async commit(transaction: Transaction): Promise<void> {
     const nextNumber = this.nextNumber + transaction.applied.length
-    transaction.put(ACTOR_KEY, encodeCbor([actorToBytes(this.actor), nextNumber]))
+    this.#putActor(transaction, nextNumber)
     await this.save(transaction)
     this.nextNumber = nextNumber
+  }
+
+  #putActor(transaction: Transaction, nextNumber: number): void {
+    transaction.put(ACTOR_KEY, encodeCbor([actorToBytes(this.actor), nextNumber]))
   }
 }
 

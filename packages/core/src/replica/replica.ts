@@ -217,10 +217,14 @@ export class Replica implements Directory, SyncReplica {
       policies,
       retention
     }
-    replica = new Replica(options, parts)
     const isContinued = publicDomain.hasActor && store.continuity === 'kept' && options.epoch !== 'per-open'
-    if (!isContinued) await publicDomain.startEpoch()
+    if (!isContinued) {
+      await publicDomain.startEpoch()
+      privateDomain.startEpoch()
+      await privateDomain.keepActor()
+    }
     await store.acceptContinuity()
+    replica = new Replica(options, parts)
     if (held.size > 0) await replica.#ingest.retry()
     return replica
   }
@@ -424,9 +428,11 @@ export class Replica implements Directory, SyncReplica {
     for (const actor of change.forks) this.#emit('fork:found', { actor })
     if (change.isNewEpoch) {
       this.#private.startEpoch()
+      // A batch that fails ends the private domain until the store is opened again.
+      this.#queue.run(() => this.#private.keepActor()).catch(() => undefined)
       this.#emit('epoch:started', {
         reason:
-          'the continuity of this store is in doubt: first use, a restore, a copy, or a write seen elsewhere'
+          'a peer has seen a write of this store that is not in it, so it was restored, or a copy of it is in use'
       })
     }
     this.#announcer.announce(change)

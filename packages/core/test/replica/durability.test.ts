@@ -194,6 +194,22 @@ describe('a store that was opened before', () => {
     }
   })
 
+  it('P15: private memory goes on as a new actor too, also when nothing is written before the next opening', async () => {
+    const [{ memory, store, runtime }] = (await devices(1)) as [Device]
+    const actorOf = async (device: Pick<Device, 'memory'>): Promise<unknown> => {
+      const read = await device.memory.private.get('key')
+      return read.state === 'value' ? read.version.actor : undefined
+    }
+    await memory.private.put('key', 'before the backup')
+    const before = await actorOf({ memory })
+    const restored = (store as MemoryStore).copy({ continuity: 'copied-or-restored' })
+    await (await openDevice(restored, runtime)).replica.close()
+    const again = await openDevice(restored.copy({ continuity: 'kept' }), runtime)
+    await again.memory.private.get('key')
+    await again.memory.private.put('key', 'after it')
+    expect(await actorOf(again)).not.toBe(before)
+  })
+
   it('P15: our own entries that come back from a peer change nothing', async () => {
     const [a, b] = (await devices(2)) as [Device, Device]
     await a.memory.public.put('key', 1)

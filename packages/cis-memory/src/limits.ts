@@ -44,8 +44,11 @@ export const MAX_CONCURRENT_REQUESTS: number = 64
 export const STREAM_WINDOW_ITEMS: number = 32
 /** A holder that closes lets requests of others finish for this long, and once more to be told of their end. */
 export const DRAIN_TIMEOUT_MS: number = 2_000
-/** A session waits this long for a store whose holder is opening or closing: longer than any closing takes. */
-export const HOLDER_WAIT_MS: number = 5_000
+/**
+ * A session waits this long for a store whose holder is opening or closing: as long as a busy machine takes to get a few
+ * commands through that were started at once.
+ */
+export const HOLDER_WAIT_MS: number = 20_000
 /** Between two attempts to reach or replace a holder. */
 export const HOLDER_RETRY_MS: number = 25
 

@@ -47,16 +47,30 @@ export function parseScopeFile(file: string, text: string): string {
  * Writes the `.cis.toml` of a directory, to be committed with the project. One that is there stays as it is.
  *
  * @throws {ConfigError} `CIS_BAD_SCOPE_FILE` when the scope is not one, or another file is there
+ * @throws {CisError} `CIS_BAD_SCOPE_FILE` when the file cannot be written
  */
 export async function writeScopeFile(directory: string, scope: string): Promise<FoundScope> {
   const file = join(resolve(directory), SCOPE_FILE)
   const text = `# The scope of this project's memory. Commit it: checkouts on other machines share it.\n${stringify({ scope })}\n`
   parseScopeFile(file, text)
   const earlier = await readSmallFile(file, 'CIS_BAD_SCOPE_FILE')
-  if (earlier === undefined) await writeFile(file, text, { flag: 'wx' })
+  if (earlier === undefined) await writeNew(file, text)
   else if (parseScopeFile(file, earlier) !== scope) {
     const message = 'says another scope already; change it there if you mean to'
     throw new ConfigError('CIS_BAD_SCOPE_FILE', file, [{ line: 1, key: 'scope', message }])
   }
   return { scope, file }
+}
+
+async function writeNew(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text, { flag: 'wx' })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new CisError(
+      'CIS_BAD_SCOPE_FILE',
+      `${file} cannot be written (${code}), so this directory has no scope yet. Correct its permissions, or name a scope with --scope`,
+      { cause: error }
+    )
+  }
 }

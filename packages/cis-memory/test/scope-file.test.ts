@@ -46,6 +46,14 @@ describe('the scope of a directory', () => {
     })
   })
 
+  it('is said to be unwritable where it cannot be written', async () => {
+    const root = await project({ file: '' })
+    await expect(writeScopeFile(join(root, 'missing'), '/acme')).rejects.toMatchObject({
+      code: 'CIS_BAD_SCOPE_FILE',
+      message: expect.stringContaining('cannot be written (ENOENT)')
+    })
+  })
+
   it('can be written, and is never changed by that', async () => {
     const root = await project({})
     const found = await writeScopeFile(root, '/acme/"web"')

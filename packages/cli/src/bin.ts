@@ -25,7 +25,8 @@ process.channel?.unref()
 // The reader of a pipe may leave before we are done, as `head` does: that is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.done)
-  throw error
+  process.stderr.write(`error: standard output cannot be written to (${error.code}); not all was printed\n`)
+  process.exit(EXIT.failure)
 })
 
 /** In a checkout nobody has a `cis` on their path. */

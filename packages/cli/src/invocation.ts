@@ -50,6 +50,8 @@ export class Invocation {
 
   /** Where everything of this device lies. */
   get home(): string {
+    // What `--home "$UNSET"` comes to: it did not mean the usual home.
+    if (this.#options.home === '') throw usageError('--home needs the name of a directory')
     const named = this.#options.home ?? this.host.env.CIS_HOME
     if (named !== undefined && named !== '') return resolve(this.host.workingDirectory, named)
     return resolve(this.host.userDirectory, '.cis')

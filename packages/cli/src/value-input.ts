@@ -52,6 +52,12 @@ export async function readValue(
 ): Promise<GivenValue> {
   if (type === 'file') return readFileValue(cli, given)
   const text = given === undefined || given === '-' ? decodeText(await readInput(cli)) : given
+  // A script whose standard input is closed looks the same as one that pipes nothing.
+  if (given === undefined && text === '') {
+    throw usageError(
+      "no value was given, and nothing came through a pipe; '' as the value stores an empty text"
+    )
+  }
   return type === 'json' ? { value: parseJson(text), contentType: undefined } : textValue(text)
 }
 

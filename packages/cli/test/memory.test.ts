@@ -156,6 +156,20 @@ describe('memory set', () => {
     expect(asked).toMatchObject([['memory.set', { value: 'line\n天気\n' }]])
   })
 
+  it('takes no value for an empty one only where that is said', async () => {
+    const { exitCode, stderr, asked } = await set(['deploy/day'], { ...stores(), stdin: '' })
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('no value was given')
+    expect(asked).toEqual([])
+    for (const argv of [
+      ['deploy/day', ''],
+      ['deploy/day', '-']
+    ]) {
+      const { asked } = await set(argv, { ...stores(), stdin: '' })
+      expect(asked).toMatchObject([['memory.set', { value: '' }]])
+    }
+  })
+
   it('asks nothing of a terminal that gives no value', async () => {
     const { exitCode, stderr, asked } = await set(['deploy/day'], { ...stores(), isTerminal: true })
     expect(exitCode).toBe(2)

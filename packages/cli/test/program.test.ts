@@ -87,6 +87,12 @@ describe('the command line', () => {
     expect(await home(['--home', 'here'], { CIS_HOME: '/elsewhere' })).toBe('/project/here')
     expect(await home([], { CIS_HOME: '/elsewhere' })).toBe('/elsewhere')
     expect(await home([])).toBe('/people/ana/.cis')
+    expect(await home([], { CIS_HOME: '' })).toBe('/people/ana/.cis')
+  })
+
+  it('takes no other home for one that was named by nothing', async () => {
+    const { exitCode, opened } = await cis(['--home', '', 'memory', 'get', 'x'])
+    expect({ exitCode, opened }).toEqual({ exitCode: 2, opened: [] })
   })
 
   it('stops where no scope is named, and says how to name one', async () => {

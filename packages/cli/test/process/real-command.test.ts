@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RealHome } from './real-command.ts'
@@ -112,6 +112,13 @@ describe('the real command on one device', () => {
     })
     const second = await device.cis(['node', 'run'])
     expect(second.exitCode).toBe(5)
+  })
+
+  it('says so when its output cannot be written', async () => {
+    await using readOnly = await open(join(device.home, 'config.toml'), 'r')
+    const { exitCode, stderr } = await device.cis(['status'], '', { stdout: readOnly.fd })
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(/^error: standard output cannot be written to \(EBADF\)/)
   })
 
   it('ends quietly when the reader of its pipe leaves', async () => {

@@ -38,25 +38,28 @@ export class RealHome implements AsyncDisposable {
     return made
   }
 
-  /** Runs `cis` in the directory to its end; `leavesEarly` reads no further than its first output. */
+  /**
+   * Runs `cis` in the directory to its end; `leavesEarly` reads no further than its first output. It prints to the file
+   * descriptor `stdout` when there is one.
+   */
   async cis(
     args: readonly string[],
     input: string | Uint8Array = '',
-    { leavesEarly = false } = {}
+    { leavesEarly = false, stdout: descriptor }: { leavesEarly?: boolean; stdout?: number } = {}
   ): Promise<Finished> {
     const child = spawn(process.execPath, [BIN, '--home', this.home, ...args], {
       cwd: this.directory,
-      stdio: ['pipe', 'pipe', 'pipe']
+      stdio: ['pipe', descriptor ?? 'pipe', 'pipe']
     })
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
-    child.stdout.on('data', (chunk: Buffer) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
       stdout.push(chunk)
-      if (leavesEarly) child.stdout.destroy()
+      if (leavesEarly) child.stdout?.destroy()
     })
-    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
-    child.stdin.on('error', () => {}) // a command that reads nothing may end before it is written to
-    child.stdin.end(input)
+    child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk))
+    child.stdin?.on('error', () => {}) // a command that reads nothing may end before it is written to
+    child.stdin?.end(input)
     const [exitCode] = (await once(child, 'close')) as [number | null]
     return { exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }
   }

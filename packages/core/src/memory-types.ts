@@ -258,7 +258,7 @@ export interface Memory extends AsyncDisposable {
   commonAncestor(idOrPath: string, options?: AbortOptions): Promise<Version | undefined>
   /**
    * Has a conflict merged and stores what comes out as a proposal, which writes nothing: it is accepted with
-   * `resolveConflict(id, { keep: 'proposal' })`, or read where the policy is `ai_merge`.
+   * `resolveConflict(id, { keep: 'proposal' })`, or read at once where the policy is `ai_merge` and `auto`.
    *
    * @throws {StaleConflictError} `CORE_STALE_CONFLICT` when the versions are others by the time the merger answers.
    * @throws {CoreError} `CORE_CONFLICT_NOT_FOUND`, and `CORE_BAD_VALUE`, `CORE_VALUE_TOO_LARGE` or `CORE_BAD_OPTION` for

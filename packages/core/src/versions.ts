@@ -82,7 +82,8 @@ export interface Conflict {
  * - `manual`: nothing does; it is contested until somebody decides.
  * - `auto_lww`: the latest version by `(hlc, actor, n)` is read; one that is a deletion reads as absent.
  * - `keep_all`: all versions are read, the latest that can be read as the value.
- * - `ai_merge`: a merge that a model proposed for exactly these versions is read; without one it is contested.
+ * - `ai_merge`: models may be asked. What they propose waits for its owner's yes, and the path is contested until then,
+ *   unless the policy is `auto`: what was proposed for exactly these versions is read then.
  *
  * None of them ever settles a `fork` or what is `unreadable`, and none of them writes.
  */

@@ -11,7 +11,8 @@ const agent = 'reviewer'
  * a deletion, neither having seen the other.
  */
 async function inConflict(mode: ConflictMode, theirs: 'value' | 'delete' = 'value'): Promise<World> {
-  const world = await openWorld({ policies: [{ mode, scope: '/acme/a' }] })
+  const auto = mode === 'ai_merge'
+  const world = await openWorld({ policies: [{ mode, auto, scope: '/acme/a' }] })
   const { here, peer, memory } = world
   await memory.public.put('a', 'before')
   await pull(peer, here)
@@ -55,7 +56,7 @@ describe('where no policy has decided', () => {
     '%s lets through no fork and nothing unreadable',
     async (mode) => {
       for (const receive of [receiveFork, receiveUnreadable]) {
-        const world = await openWorld({ mode })
+        const world = await openWorld({ mode, auto: mode === 'ai_merge' })
         await receive(world, '/acme/a')
         expect(await codeOf(() => deliver(world))).toBe('GUARD_CONFLICT_PENDING')
       }
@@ -203,6 +204,13 @@ describe('ai_merge', () => {
       /decidedBy="ai_merge" model="scripted" mergedFrom="[^"]*agent builder; [^"]*agent tester"/
     )
     expect(await deliveredIds(world)).toHaveLength(2)
+  })
+
+  it('delivers nothing of what waits for its owner', async () => {
+    const world = await openWorld({ mode: 'ai_merge' })
+    await world.contest('/acme/a')
+    await world.memory.proposeMerge(await conflictId(world), merger)
+    expect(await codeOf(() => deliver(world))).toBe('GUARD_CONFLICT_PENDING')
   })
 
   it('delivers nothing once the owner has refused it, and ends what was delivered', async () => {

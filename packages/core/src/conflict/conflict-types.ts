@@ -5,6 +5,8 @@ import type { Conflict, ConflictMode, EntryId, Version } from '../versions.ts'
 /** Settles what no person has to look at: the first policy that matches a path says how. */
 export interface ConflictPolicy {
   readonly mode: ConflictMode
+  /** Mode `ai_merge`: what was proposed is read without the owner's yes. @default false */
+  readonly auto?: boolean
   /** An absolute path: only what lies at or below it. @default the whole space */
   readonly scope?: string
   /**
@@ -18,6 +20,8 @@ export interface ConflictPolicy {
 export interface ConflictSettings {
   /** Where no policy matches. @default 'manual' */
   readonly mode?: ConflictMode
+  /** As in a policy, where none matches. @default false */
+  readonly auto?: boolean
   /** The first that matches a path counts. */
   readonly policies?: readonly ConflictPolicy[]
   /** Tell with `conflict:window` of a value that another device replaced this soon after it was written. @default never */

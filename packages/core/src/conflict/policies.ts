@@ -17,8 +17,13 @@ const MODES: readonly ConflictMode[] = ['manual', 'auto_lww', 'keep_all', 'ai_me
 /** Names are no file names: nothing is hidden, no slash is a backslash, and what a pattern cannot say the order can. */
 const GLOB: picomatch.PicomatchOptions = { dot: true, windows: false, nonegate: true, noextglob: true }
 
-interface Rule {
+/** A mode, and whether it decides without anybody's yes. */
+interface Choice {
   readonly mode: ConflictMode
+  readonly decides: boolean
+}
+
+interface Rule extends Choice {
   readonly scope: Path
   readonly matches: (relativePath: string) => boolean
 }
@@ -28,24 +33,27 @@ export class Policies {
   /** Leaves every conflict to people. */
   static readonly NONE: Policies = new Policies({})
 
-  readonly #mode: ConflictMode
+  readonly #usual: Choice
   readonly #rules: readonly Rule[]
 
   /** @throws {CoreError} `CORE_BAD_OPTION`, `CORE_BAD_PATH` */
-  constructor({ mode = 'manual', policies = [] }: Pick<ConflictSettings, 'mode' | 'policies'>) {
-    checkMode(mode)
+  constructor({ mode = 'manual', auto, policies = [] }: Pick<ConflictSettings, 'mode' | 'auto' | 'policies'>) {
+    this.#usual = choiceOf(mode, auto)
     if (policies.length > MAX_CONFLICT_POLICIES) {
       throw badSetting(`there are at most ${MAX_CONFLICT_POLICIES} conflict policies`)
     }
-    this.#mode = mode
     this.#rules = policies.map(ruleOf)
   }
 
+  /** The mode that was chosen for a path. */
   modeAt(path: Path): ConflictMode {
-    const rule = this.#rules.find(
-      ({ scope, matches }) => isWithin(path, scope) && matches(relativeTo(path, scope))
-    )
-    return rule?.mode ?? this.#mode
+    return this.#at(path).mode
+  }
+
+  /** The mode that decides what is read at a path. Proposals that wait for a yes decide nothing. */
+  decidingModeAt(path: Path): ConflictMode {
+    const { mode, decides } = this.#at(path)
+    return decides ? mode : 'manual'
   }
 
   /** Whether a conflict is settled as soon as it is there. A merge never is: nobody can have proposed it yet. */
@@ -53,12 +61,18 @@ export class Policies {
     const mode = path === undefined ? 'manual' : this.modeAt(path)
     return mode !== 'ai_merge' && maySettle(mode, kind)
   }
+
+  #at(path: Path): Choice {
+    const rule = this.#rules.find(
+      ({ scope, matches }) => isWithin(path, scope) && matches(relativeTo(path, scope))
+    )
+    return rule ?? this.#usual
+  }
 }
 
-function ruleOf({ mode, scope, pattern }: ConflictPolicy): Rule {
-  checkMode(mode)
+function ruleOf({ mode, auto, scope, pattern }: ConflictPolicy): Rule {
   return {
-    mode,
+    ...choiceOf(mode, auto),
     scope: scope === undefined ? ROOT : parsePath(scope),
     matches: pattern === undefined ? () => true : matcherOf(pattern)
   }
@@ -71,8 +85,11 @@ function matcherOf(pattern: string): (relativePath: string) => boolean {
   return picomatch(pattern.normalize('NFC'), GLOB)
 }
 
-function checkMode(mode: ConflictMode): void {
+function choiceOf(mode: ConflictMode, auto = false): Choice {
   if (!MODES.includes(mode)) throw badSetting(`the mode of a conflict policy is one of: ${MODES.join(', ')}`)
+  if (typeof auto !== 'boolean') throw badSetting('auto is true or false')
+  if (auto && mode !== 'ai_merge') throw badSetting('auto goes with the mode ai_merge alone')
+  return { mode, decides: auto || mode !== 'ai_merge' }
 }
 
 /**

@@ -60,7 +60,7 @@ export function noProposal(): CoreError {
 
 async function store(replica: Replica, token: Uint8Array, proposal: MergeProposal): Promise<void> {
   const view = replica.view('public')
-  await replica.changeLocalRows(token, async (transaction) => {
+  await replica.changeProposal({ path: proposal.path, token }, async (transaction) => {
     const read = await view.readOf(proposal.path, token, await transaction.live(token), transaction)
     const current = conflictOf(read)?.id
     if (current !== proposal.conflictId) throw new StaleConflictError(proposal.path, current)

@@ -10,7 +10,7 @@ import { StaleAnnouncer } from '../curated/stale-announcer.ts'
 import { fromHex } from '../entry/bytes.ts'
 import type { Commit } from '../entry/commit.ts'
 import type { DeviceId, DeviceKey } from '../entry/ed25519.ts'
-import { PathTokens } from '../entry/path.ts'
+import { type Path, PathTokens } from '../entry/path.ts'
 import type { SystemRecord } from '../entry/records.ts'
 import { deriveSpaceKeys, type KeyId, type SpaceId, type SpaceKeys } from '../entry/space-keys.ts'
 import { CoreError } from '../errors.ts'
@@ -382,9 +382,12 @@ export class Replica implements Directory, SyncReplica {
     })
   }
 
-  /** Changes rows about the path κ that nobody is sent, and tells when its readers find something else from then on. */
-  async changeLocalRows(
-    token: Uint8Array,
+  /**
+   * Changes what is proposed for a path, and tells when its readers find something else from then on. Nobody is sent
+   * these rows.
+   */
+  async changeProposal(
+    { path, token }: { readonly path: string; readonly token: Uint8Array },
     change: (transaction: PublicTransaction) => Promise<void>
   ): Promise<void> {
     this.#checkOpen()
@@ -393,6 +396,7 @@ export class Replica implements Directory, SyncReplica {
       await change(transaction)
       await this.#public.write(transaction)
     })
+    if (this.policies.decidingModeAt(path as Path) !== 'ai_merge') return
     this.#announcer.announceAt(token)
     await this.#announcer.drained()
   }

@@ -242,7 +242,7 @@ export class DomainView {
   /** A conflict as the policy for its path leaves it. */
   async #decided(conflict: Conflict, token: Uint8Array, base: Read['base'], rows: RowGetter): Promise<Read> {
     const { path, kind } = conflict
-    const mode = this.#policies.modeAt(path as Path)
+    const mode = this.#policies.decidingModeAt(path as Path)
     const contested = { state: 'conflict', path, base, conflict } as const
     if (!maySettle(mode, kind)) return contested
     const stored = mode === 'ai_merge' ? await this.proposalFor(conflict.id, token, rows) : undefined

@@ -16,7 +16,7 @@ const PATHS = ['a', 'log/b'] as const
 const SETTINGS: readonly ConflictSettings[] = [
   { mode: 'auto_lww' },
   { mode: 'keep_all' },
-  { mode: 'ai_merge' },
+  { mode: 'ai_merge', auto: true },
   { policies: [{ mode: 'auto_lww', scope: SCOPE, pattern: 'log/*' }] }
 ]
 

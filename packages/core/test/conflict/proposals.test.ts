@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ConflictMode, Merge, MergeRequest, Merger, Version } from '../../src/index.ts'
+import type { ConflictSettings, Merge, MergeRequest, Merger, Version } from '../../src/index.ts'
 import { MAX_RATIONALE_BYTES } from '../../src/limits.ts'
 import { Forger } from '../support/forge.ts'
 import { fsck } from '../support/fsck.ts'
@@ -9,8 +9,10 @@ const SCOPE = '/acme/web'
 const MERGE: Merge = { value: 'a and b', model: 'scripted 1', promptHash: 'abc', rationale: 'both matter' }
 
 /** Two devices that changed one text without having seen each other, and know it. */
-async function contested(mode: ConflictMode = 'ai_merge'): Promise<[Device, Device, string]> {
-  const [a, b] = (await devices(2, SCOPE, [{ mode }])) as [Device, Device]
+async function contested(
+  settings: ConflictSettings = { mode: 'ai_merge', auto: true }
+): Promise<[Device, Device, string]> {
+  const [a, b] = (await devices(2, SCOPE, [settings])) as [Device, Device]
   await a.memory.public.put('key', 'start', { category: 'notes' })
   await syncAll([a, b])
   for (const [device, value] of [[a, 'a'] as const, [b, 'b'] as const]) {
@@ -107,7 +109,7 @@ describe('a merger', () => {
 
 describe('a proposal', () => {
   it('is kept across restarts with its model and prompt, and is not sent to anybody', async () => {
-    const [a, b, id] = await contested('manual')
+    const [a, b, id] = await contested({ mode: 'manual' })
     const head = (): Promise<unknown> => a.replica.headOf(a.replica.actor)
     const before = [await head(), a.replica.tip]
     const proposal = await a.memory.proposeMerge(id, answering({ value: { all: [1, 'two'] } }))
@@ -129,7 +131,7 @@ describe('a proposal', () => {
   })
 
   it('changes nothing where people decide, and is written once it is accepted', async () => {
-    const [a, b, id] = await contested('manual')
+    const [a, b, id] = await contested({ mode: 'manual' })
     await a.memory.proposeMerge(id, answering())
     expect(await seen(a, 'key')).toEqual(['conflict'])
     await a.memory.resolveConflict(id, { keep: 'proposal' }, { agent: 'owner' })
@@ -166,6 +168,19 @@ describe('a proposal', () => {
       value: 'a and b'
     })
     await a.memory.public.put('key', 'd')
+  })
+
+  it('waits for its owner where the policy does not say that it may be read, and is announced to nobody', async () => {
+    const [a, , id] = await contested({ policies: [{ mode: 'ai_merge' }] })
+    const heard: string[] = []
+    for (const type of ['conflict:found', 'conflict:settled'] as const) {
+      a.memory.addEventListener(type, () => heard.push(type))
+    }
+    await a.memory.proposeMerge(id, answering())
+    expect(await seen(a, 'key')).toEqual(['conflict'])
+    expect(heard).toEqual([])
+    await a.memory.resolveConflict(id, { keep: 'proposal' })
+    expect(await seen(a, 'key')).toEqual(['value', 'a and b'])
   })
 
   it('is nothing to go by as soon as another version has come', async () => {

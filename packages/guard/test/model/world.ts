@@ -35,11 +35,12 @@ const POLICIES: readonly ConflictSettings[] = [
   {},
   {},
   ...(['auto_lww', 'keep_all', 'ai_merge'] as const).map((mode: ConflictMode) => ({ mode })),
+  { mode: 'ai_merge', auto: true },
   { policies: [{ mode: 'keep_all', scope: '/acme/web', pattern: '*' }] },
   {
     policies: [
       { mode: 'auto_lww', scope: '/acme/a' },
-      { mode: 'ai_merge', scope: '/acme/web' }
+      { mode: 'ai_merge', auto: true, scope: '/acme/web' }
     ]
   }
 ]

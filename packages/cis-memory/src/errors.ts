@@ -24,7 +24,7 @@ export type CisErrorCode =
   | 'CIS_IMPORT_NOT_FOUND'
   | 'CIS_IMPORT_TOO_LARGE'
   | 'CIS_MESSAGE_TOO_LARGE'
-  | 'CIS_NO_MERGER'
+  | 'CIS_NO_MODEL'
   | 'CIS_NO_PEER_REACHED'
   | 'CIS_NO_SCOPE'
   | 'CIS_NODE_OFF'

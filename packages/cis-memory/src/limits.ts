@@ -85,6 +85,8 @@ export const MAX_AI_RATIONALE_CHARACTERS: number = 4096
 export const MAX_LABEL_CHARACTERS: number = 64
 /** How long a model may take unless its owner says otherwise. */
 export const AI_TIMEOUT_MS: number = 60_000
+/** And at most: a timer takes no more than 24 days, and nobody waits for a model for more than an hour. */
+export const MAX_AI_TIMEOUT_SECS: number = 3600
 /** An API key, and what the program may take that prints it: somebody may have to unlock it. */
 export const MAX_API_KEY_BYTES: number = 16 * 1024
 export const KEY_COMMAND_TIMEOUT_MS: number = 60_000

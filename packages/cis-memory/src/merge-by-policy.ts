@@ -8,8 +8,9 @@ export interface MergeByPolicyOptions {
 }
 
 /**
- * Has conflicts merged where the policy is `ai_merge`, one at a time: those that are open and those that come. What was
- * proposed for a conflict before, refused or not, is left as it is, and so is what an undo has brought back.
+ * Has conflicts merged where the policy is `ai_merge`, one at a time: those that are open and those that come. Without
+ * `auto` in the policy, what comes out waits for the owner. What was proposed for a conflict before, refused or not, is
+ * left as it is, and so is what an undo has brought back.
  */
 export function mergeByPolicy(
   memory: Memory,

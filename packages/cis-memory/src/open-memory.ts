@@ -3,6 +3,8 @@ import { createMemory, createSpace } from '@cis-memory/core'
 import type { KeySource } from '@cis-memory/store/level'
 import { nodeRuntime } from '@cis-memory/transport/node-runtime'
 import { readConfig } from './config/config.ts'
+import { given } from './given.ts'
+import { configuredModel } from './holder/configured-model.ts'
 import { DEFAULT_SPACE_NAME, defaultDeviceName, Holder } from './holder/holder.ts'
 import { homeAt } from './home.ts'
 
@@ -35,7 +37,7 @@ export interface OpenMemoryOptions {
   /**
    * Merges a conflict when its owner asks for it from the `cis` command. What comes out is a proposal, which settles
    * nothing by itself.
-   * @default nothing does
+   * @default the model that `config.toml` in the directory names, which merges by policy too, or nothing
    */
   readonly merger?: Merger
   /**
@@ -65,7 +67,7 @@ export async function openMemory(options: OpenMemoryOptions): Promise<Memory> {
   const { directory, key, scope, deviceName, spaceName } = options
   const runtime = nodeRuntime()
   const home = homeAt(directory)
-  const { memory: configured, guard } = await readConfig(home.configFile)
+  const { memory: configured, guard, ai } = await readConfig(home.configFile)
   const names = { space: spaceName ?? DEFAULT_SPACE_NAME, device: deviceName ?? defaultDeviceName() }
   const holder = await Holder.open({
     home,
@@ -80,7 +82,8 @@ export async function openMemory(options: OpenMemoryOptions): Promise<Memory> {
     compression: options.compression ?? true,
     conflict: options.conflict ?? configured.conflict,
     history: options.history ?? configured.history,
-    merger: options.merger,
+    ...(ai !== undefined && { ...configuredModel(ai), isMergingByPolicy: options.merger === undefined }),
+    ...given({ merger: options.merger }),
     notify: configured.notify,
     auditRetentionMs: guard.auditRetentionMs,
     localSocket: options.localSocket ?? true

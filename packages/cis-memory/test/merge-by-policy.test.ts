@@ -1,15 +1,15 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Merge, Merger } from '@cis-memory/core'
+import type { ConflictSettings, Merge, Merger } from '@cis-memory/core'
 import { describe, expect, it } from 'vitest'
 import { type Device, devices, pull, syncAll } from '../../core/test/support/world.ts'
 import { mergeByPolicy } from '../src/merge-by-policy.ts'
 
 const SCOPE = '/acme/web'
-const POLICIES = { policies: [{ mode: 'ai_merge', scope: SCOPE, pattern: 'notes/**' }] } as const
+const POLICIES = { policies: [{ mode: 'ai_merge', auto: true, scope: SCOPE, pattern: 'notes/**' }] } as const
 const MERGE: Merge = { value: 'merged', model: 'scripted', promptHash: 'abc' }
 
-async function two(): Promise<[Device, Device]> {
-  return (await devices(2, SCOPE, [POLICIES])) as [Device, Device]
+async function two(settings: ConflictSettings = POLICIES): Promise<[Device, Device]> {
+  return (await devices(2, SCOPE, [settings])) as [Device, Device]
 }
 
 async function contest([a, b]: readonly [Device, Device], ...paths: string[]): Promise<void> {
@@ -48,6 +48,21 @@ describe('merging by policy', () => {
     expect(asked).toEqual(['open', 'one', 'two'].map((name) => `${SCOPE}/notes/${name}`))
     expect((await a.memory.public.get('notes/two')).state).toBe('value')
     expect((await a.memory.public.get('config')).state).toBe('conflict')
+  })
+
+  it('leaves what was proposed to the owner where the policy does not say that it may be read, and asks once', async () => {
+    const both = await two({ mode: 'ai_merge' })
+    const [a] = both
+    await contest(both, 'key')
+    const { merger, asked } = noting()
+    for (const _ of ['now', 'after a restart']) {
+      await using _merging = mergeByPolicy(a.memory, merger)
+      await done()
+    }
+    const { id } = await a.memory.getConflict('key')
+    expect(await a.memory.getProposal(id)).toMatchObject({ value: 'merged' })
+    expect((await a.memory.public.get('key')).state).toBe('conflict')
+    expect(asked).toHaveLength(1)
   })
 
   it('does not ask again for what was refused, nor for what an undo has brought back', async () => {

@@ -7,6 +7,7 @@ import * as v from 'valibot'
 import { CisError } from '../errors.ts'
 import { AI_TIMEOUT_MS, MAX_AI_REPLY_BYTES, MAX_LABEL_CHARACTERS } from '../limits.ts'
 import { badAnswer } from './answer.ts'
+import { completionsUrl } from './completions-url.ts'
 import type { Ask, Reply } from './model.ts'
 
 export interface ChatEndpoint {
@@ -64,27 +65,6 @@ export function chatCompletions(endpoint: ChatEndpoint): Ask {
       throw unreachable(error)
     }
   }
-}
-
-/** @throws {TypeError} */
-export function completionsUrl(baseUrl: string): URL {
-  const text = `${baseUrl.replace(/\/+$/, '')}/chat/completions`
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw badUrl('a URL such as https://api.openai.com/v1')
-  }
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw badUrl('a URL without a user, a query and a fragment')
-  }
-  const isHere = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)
-  if (url.protocol === 'http:' && !isHere) {
-    throw badUrl('https, unless the model runs on this machine: memory would be sent in the clear')
-  }
-  return url
-}
-
-function badUrl(expected: string): TypeError {
-  return new TypeError(`baseUrl: expected ${expected}`)
 }
 
 /** A header that is refused is shown in the error, so the key is looked at before. */

@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import { given } from '../given.ts'
 import { MIN_HISTORY_DAYS } from '../limits.ts'
 import { scope, text, wholeNumber } from '../validation.ts'
+import { type AiSettings, aiSection, aiSettings } from './ai.ts'
 import { conflictSection, conflictSettings, DAY_MS, policySections } from './conflict.ts'
 import { lineOfKey } from './locate.ts'
 import { parseToml, readSmallFile } from './toml-file.ts'
@@ -43,6 +44,8 @@ export interface CisConfig {
     /** A program that is told of conflicts, with its arguments. @default none */
     readonly notify: readonly string[]
   }
+  /** The model that merges conflicts and adapts memory. @default none: nothing is sent to one */
+  readonly ai: AiSettings | undefined
 }
 
 const address = v.pipe(
@@ -83,7 +86,8 @@ const configFile = v.strictObject({
       ),
       policy: v.optional(policySections)
     })
-  )
+  ),
+  ai: v.optional(aiSection)
 })
 
 /**
@@ -93,7 +97,7 @@ const configFile = v.strictObject({
  * @throws {GuardError} `GUARD_ENFORCEMENT_REQUIRED` when it would turn the guard off
  */
 export async function parseConfig(file: string, text: string): Promise<CisConfig> {
-  const { device, node, guard, storage, memory } = parseToml('CIS_BAD_CONFIG', configFile, file, text)
+  const { device, node, guard, storage, memory, ai } = parseToml('CIS_BAD_CONFIG', configFile, file, text)
   if (guard !== undefined && 'enforce_check' in guard && guard.enforce_check !== true) {
     const { GuardError } = await import('@cis-memory/guard')
     throw new GuardError(
@@ -119,7 +123,8 @@ export async function parseConfig(file: string, text: string): Promise<CisConfig
         keepVersions: memory?.history?.keep_versions
       }),
       notify: memory?.conflict?.notify ?? []
-    }
+    },
+    ai: aiSettings(file, ai)
   }
 }
 
@@ -172,13 +177,27 @@ compression = true
 
 [memory.conflict]
 # What is read where versions differ and nobody has decided: "manual" leaves it open, "auto_lww" takes the latest,
-# "keep_all" gives all of them, "ai_merge" a merge that was proposed. A [[memory.policy]] with a scope, a pattern and a
-# resolution says otherwise for some memories.
+# "keep_all" gives all of them, "ai_merge" has the model of [ai] propose a merge, for you to accept.
 mode = "manual"
+# With "ai_merge": read what was proposed without asking you.
+# auto = true
+# Tell of a value that another device replaces this soon after it was written.
+# conflict_window_secs = 30
+# Tell when this many conflicts are open, and when this many were noticed within a day.
+# alert_open = 20
+# alert_per_day = 50
 # How long ended conflicts stay listed. Open ones never expire.
 conflict_retention_days = 90
 # A program to tell of conflicts, as JSON on its standard input, with its arguments.
 # notify = ["/usr/local/bin/on-conflict"]
+
+# What counts for some memories instead of the mode above; the first that matches. The pattern is a glob on the path below
+# the scope: "*" stands for one segment, "**" for any number.
+# [[memory.policy]]
+# scope = "/acme/web"
+# pattern = "log/**"
+# resolution = "auto_lww"
+# auto = true # with "ai_merge" alone
 
 [memory.history]
 # What "cis memory history --clean" leaves; nothing is deleted before you run it.
@@ -186,5 +205,15 @@ conflict_retention_days = 90
 keep_days = 90
 # And so many replaced versions of each memory, however old.
 keep_versions = 10
+
+[ai]
+# A model that merges conflicts and adapts memory. Nothing is sent to any unless one is named here. It may be any server
+# that speaks OpenAI's chat completions, on this machine too: "http://127.0.0.1:11434/v1".
+# base_url = "https://api.openai.com/v1"
+# model = "gpt-5-mini"
+# A file with the key of the server, which you alone can read (chmod 600).
+# api_key_file = "ai-key"
+# How long an answer may take, in seconds.
+# timeout_secs = 60
 `
 }

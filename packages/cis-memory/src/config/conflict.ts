@@ -7,6 +7,7 @@ import { scope, text, wholeNumber } from '../validation.ts'
 /** `[memory.conflict]` as it stands in the file. */
 export interface ConflictSection {
   readonly mode?: ConflictMode | undefined
+  readonly auto?: boolean | undefined
   readonly conflict_window_secs?: number | undefined
   readonly conflict_retention_days?: number | undefined
   readonly notify?: readonly string[] | undefined
@@ -19,6 +20,7 @@ export interface PolicySection {
   readonly scope?: string | undefined
   readonly pattern?: string | undefined
   readonly resolution: ConflictMode
+  readonly auto?: boolean | undefined
 }
 
 const SECOND_MS = 1000
@@ -27,8 +29,11 @@ export const DAY_MS: number = 24 * 60 * 60 * 1000
 const mode = v.picklist(['manual', 'auto_lww', 'keep_all', 'ai_merge'])
 const COMMAND = 'must be a program with its arguments, such as ["notify-send", "cis"]'
 
-export const conflictSection: v.GenericSchema<ConflictSection> = v.strictObject({
+const AUTO = 'goes with "ai_merge" alone'
+
+const conflictKeys = v.strictObject({
   mode: v.optional(mode),
+  auto: v.optional(v.boolean()),
   conflict_window_secs: v.optional(wholeNumber(0)),
   conflict_retention_days: v.optional(wholeNumber(1)),
   notify: v.optional(
@@ -42,7 +47,15 @@ export const conflictSection: v.GenericSchema<ConflictSection> = v.strictObject(
   alert_per_day: v.optional(wholeNumber(1))
 })
 
-const policySection: v.GenericSchema<PolicySection> = v.strictObject({
+export const conflictSection: v.GenericSchema<ConflictSection> = v.pipe(
+  conflictKeys,
+  v.forward(
+    v.check(({ mode, auto }) => auto !== true || mode === 'ai_merge', AUTO),
+    ['auto']
+  )
+)
+
+const policyKeys = v.strictObject({
   scope: v.optional(scope),
   pattern: v.optional(
     v.pipe(
@@ -50,8 +63,17 @@ const policySection: v.GenericSchema<PolicySection> = v.strictObject({
       v.maxLength(MAX_PATTERN_CHARACTERS, `must have at most ${MAX_PATTERN_CHARACTERS} characters`)
     )
   ),
-  resolution: mode
+  resolution: mode,
+  auto: v.optional(v.boolean())
 })
+
+const policySection: v.GenericSchema<PolicySection> = v.pipe(
+  policyKeys,
+  v.forward(
+    v.check(({ resolution, auto }) => auto !== true || resolution === 'ai_merge', AUTO),
+    ['auto']
+  )
+)
 
 export const policySections: v.GenericSchema<readonly PolicySection[]> = v.pipe(
   v.array(policySection),
@@ -66,9 +88,10 @@ export function conflictSettings(
   const { conflict_window_secs: windowSecs, conflict_retention_days: retentionDays } = section
   return given({
     mode: section.mode,
+    auto: section.auto,
     policies: policies.map((policy) => ({
       mode: policy.resolution,
-      ...given({ scope: policy.scope, pattern: policy.pattern })
+      ...given({ auto: policy.auto, scope: policy.scope, pattern: policy.pattern })
     })),
     windowMs: windowSecs === undefined ? undefined : windowSecs * SECOND_MS,
     retentionMs: retentionDays === undefined ? undefined : retentionDays * DAY_MS,

@@ -24,6 +24,11 @@ export class ConflictNotifier {
     this.#listen(memory, 'conflict:threshold', (notice) => notice)
   }
 
+  /** Tells that a model was to merge a conflict and did not. */
+  mergeFailed(id: string, path: string, code: string): void {
+    this.#tell({ event: 'merge:failed', id, path, code })
+  }
+
   /** Gives the program a moment for what was not told yet, then ends it. May be called twice. */
   async close(): Promise<void> {
     this.#listening.abort()

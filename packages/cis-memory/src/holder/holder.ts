@@ -1,7 +1,9 @@
 import { hostname } from 'node:os'
 import {
+  type Conflict,
   type ConflictSettings,
   CoreError,
+  type Curator,
   createMemory,
   type HistorySettings,
   type Memory,
@@ -19,6 +21,7 @@ import type { Home } from '../home.ts'
 import type { ConnectionScope } from '../local-socket/handshake.ts'
 import { prepareSocket, type SocketPlace } from '../local-socket/place.ts'
 import { type LocalSocketServer, type OperationHandler, serveLocalSocket } from '../local-socket/server.ts'
+import { mergeByPolicy } from '../merge-by-policy.ts'
 import type { ConflictHost } from '../operations/conflict-operations.ts'
 import type { PeerName } from '../operations/contract.ts'
 import type { NodeHost } from '../operations/node-operations.ts'
@@ -46,6 +49,10 @@ export interface HolderOptions {
   readonly history: HistorySettings
   /** What merges a conflict when its owner asks for it. @default nothing does */
   readonly merger?: Merger | undefined
+  /** What adapts a memory when its owner asks for it. @default nothing does */
+  readonly curator?: Curator | undefined
+  /** Has conflicts merged as they come, where the policy is `ai_merge`. @default it waits to be asked */
+  readonly isMergingByPolicy?: boolean
   /** A program that is told of conflicts, with its arguments; `[]` tells nobody. */
   readonly notify: readonly string[]
   /** How long it is on record what agents were given. @default 90 days */
@@ -79,6 +86,7 @@ export class Holder implements NodeHost, ConflictHost, AsyncDisposable {
   readonly #place: SocketPlace | undefined
   readonly #options: HolderOptions
   readonly #notifier: ConflictNotifier | undefined
+  #merging: AsyncDisposable | undefined
   #node: Node | undefined
   #nodeStartedAt: number | undefined
   #startingNode: Promise<Node> | undefined
@@ -143,6 +151,7 @@ export class Holder implements NodeHost, ConflictHost, AsyncDisposable {
       const book = await PeerBook.open(home.peersFile)
       const holder = new Holder(options, { store, replica, book, place, isNew })
       await holder.#listen()
+      holder.#mergeByPolicy()
       return holder
     } catch (error) {
       await replica?.close()
@@ -176,6 +185,10 @@ export class Holder implements NodeHost, ConflictHost, AsyncDisposable {
 
   get merger(): Merger | undefined {
     return this.#options.merger
+  }
+
+  get curator(): Curator | undefined {
+    return this.#options.curator
   }
 
   get shutdown(): (() => void) | undefined {
@@ -233,6 +246,16 @@ export class Holder implements NodeHost, ConflictHost, AsyncDisposable {
     await this.close()
   }
 
+  #mergeByPolicy(): void {
+    const { merger, isMergingByPolicy = false } = this.#options
+    if (merger === undefined || !isMergingByPolicy) return
+    const onError = (error: unknown, { id, path }: Conflict): void => {
+      const { code } = error as { readonly code?: unknown }
+      this.#notifier?.mergeFailed(id, path, typeof code === 'string' ? code : 'CIS_UNEXPECTED')
+    }
+    this.#merging = mergeByPolicy(this.root, merger, { onError })
+  }
+
   async #listen(): Promise<void> {
     if (this.#place === undefined) return
     const { path, key } = this.#place
@@ -265,6 +288,7 @@ export class Holder implements NodeHost, ConflictHost, AsyncDisposable {
 
   async #close(): Promise<void> {
     try {
+      await this.#merging?.[Symbol.asyncDispose]()
       await this.#server?.close()
       await this.#place?.remove()
       await this.stopNode()

@@ -8,11 +8,12 @@ import { checkHome, type Home } from '../home.ts'
 import type { ConnectionScope } from '../local-socket/handshake.ts'
 import type { RunNodeOptions, RunningNode } from '../operations/session.ts'
 import type { Backend } from '../session/acquire.ts'
+import { configuredModel } from './configured-model.ts'
 import { Holder, type HolderOptions } from './holder.ts'
 
 /** Opens the store of a home for a session. Closing the session closes it. */
 export async function openBackend(home: Home, connection: ConnectionScope): Promise<Backend> {
-  const holder = await Holder.open(await configuredOptions(home))
+  const holder = await Holder.open(await configuredOptions(home, { isMergingByPolicy: false }))
   try {
     return { ...holder.open(connection), via: 'store', isOpen: true, close: () => holder.close() }
   } catch (error) {
@@ -39,7 +40,8 @@ export async function runNodeHere(options: RunNodeOptions): Promise<RunningNode>
     closing ??= holder.close().finally(markEnded)
     return closing
   }
-  const holder = await Holder.open({ ...(await configuredOptions(home)), shutdown: onEnd })
+  const configured = await configuredOptions(home, { isMergingByPolicy: true })
+  const holder = await Holder.open({ ...configured, shutdown: onEnd })
   try {
     const node = await holder.node()
     signal?.throwIfAborted()
@@ -51,8 +53,12 @@ export async function runNodeHere(options: RunNodeOptions): Promise<RunningNode>
   }
 }
 
-async function configuredOptions(home: Home): Promise<HolderOptions> {
-  const { node, storage, memory, guard } = await readConfig(home.configFile)
+/** @param isMergingByPolicy whether this process stays long enough to hear what a model answers */
+async function configuredOptions(
+  home: Home,
+  { isMergingByPolicy }: Pick<HolderOptions, 'isMergingByPolicy'>
+): Promise<HolderOptions> {
+  const { node, storage, memory, guard, ai } = await readConfig(home.configFile)
   return {
     home,
     key: keyFile(home.keyFile),
@@ -65,6 +71,7 @@ async function configuredOptions(home: Home): Promise<HolderOptions> {
     history: memory.history,
     notify: memory.notify,
     auditRetentionMs: guard.auditRetentionMs,
+    ...(ai !== undefined && { ...configuredModel(ai), isMergingByPolicy }),
     localSocket: true,
     node
   }

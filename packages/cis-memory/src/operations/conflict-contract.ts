@@ -80,7 +80,7 @@ export interface ConflictCalls {
    */
   'conflicts.undo': { arguments: UndoArguments; result: Written }
   'conflicts.stats': { arguments: StatsArguments; result: ConflictStats }
-  /** Has a conflict merged and keeps what comes out as a proposal. `CIS_NO_MERGER` when nothing here merges. */
+  /** Has a conflict merged and keeps what comes out as a proposal. `CIS_NO_MODEL` when nothing here merges. */
   'conflicts.propose': { arguments: ProposalArguments; result: MergeProposal }
   'conflicts.refuse': { arguments: ProposalArguments; result: undefined }
 }

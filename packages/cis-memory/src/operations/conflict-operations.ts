@@ -7,10 +7,9 @@ import {
   type SettledConflict,
   StaleBaseError
 } from '@cis-memory/core'
-import { CisError } from '../errors.ts'
 import { given } from '../given.ts'
 import type { ConflictCalls, ConflictStreams } from './conflict-contract.ts'
-import { type CallHandlers, publicOf, type SessionMemory, type StreamHandlers } from './handlers.ts'
+import { type CallHandlers, noModel, publicOf, type SessionMemory, type StreamHandlers } from './handlers.ts'
 import { originsOf } from './origins.ts'
 
 /** What the operations on conflicts need of the process behind them. */
@@ -64,10 +63,7 @@ export function conflictCalls(
     'conflicts.propose': async ({ id }, signal) => {
       publicOf(session)
       if (merger !== undefined) return memory.proposeMerge(id, merger, { signal })
-      throw new CisError(
-        'CIS_NO_MERGER',
-        'nothing here merges conflicts: the process that has the store open was given no merger. Nothing was asked and nothing was settled'
-      )
+      throw noModel()
     },
 
     'conflicts.refuse': async ({ id }, signal) => {

@@ -39,6 +39,14 @@ export function publicOf(session: SessionMemory): PublicMemory {
   return session.memory.public
 }
 
+/** There is nothing that could answer. */
+export function noModel(): CisError {
+  return new CisError(
+    'CIS_NO_MODEL',
+    'no model is set up here, so none was asked and nothing was written. Name one under [ai] in config.toml; a process that has the store open reads that when it starts'
+  )
+}
+
 /** @throws {CisError} `CIS_OUTSIDE_SESSION` unless the session reaches a domain */
 export function requireDomain(session: SessionMemory, asked: Domain): void {
   if (session.domain === undefined || session.domain === asked) return

@@ -5,6 +5,7 @@ import { defaultConfigText, parseConfig, readConfig } from '../../src/config/con
 import { lineOfKey } from '../../src/config/locate.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
+const MODEL = '[ai]\nbase_url = "http://127.0.0.1:1/v1"\nmodel = "small"\n'
 const DAY_MS = 24 * 60 * 60 * 1000
 
 async function problem(text: string): Promise<unknown> {
@@ -23,7 +24,8 @@ describe('config.toml', () => {
       node: { listen: [], mdns: false, bootstrap: [], share: ['/'] },
       guard: { enforceCheck: true, auditRetentionMs: 90 * DAY_MS },
       storage: { durability: 'disk' },
-      memory: { compression: true, conflict: { policies: [] }, history: {}, notify: [] }
+      memory: { compression: true, conflict: { policies: [] }, history: {}, notify: [] },
+      ai: undefined
     })
   })
 
@@ -40,9 +42,48 @@ describe('config.toml', () => {
           conflict: { mode: 'manual', policies: [], retentionMs: 90 * DAY_MS },
           history: { keepDays: 90, keepVersions: 10 },
           notify: []
-        }
+        },
+        ai: undefined
       }
     )
+  })
+
+  it('explains every option in what init writes', async () => {
+    const text = defaultConfigText({ device: 'a', listen: [] })
+    const sections = ['', '[device]', '[node]', '[guard]', '[storage]', '[memory]', '[memory.conflict]']
+    sections.push('[memory.history]', '[[memory.policy]]', '[ai]')
+    for (const section of sections) {
+      const known = String(await problem(`${section}\nnosuchoptionever = 1`)).match(/Known: (.*)/)?.[1]
+      for (const key of known?.split(', ') ?? ['none']) {
+        expect(text, `${section} ${key}`).toMatch(
+          new RegExp(`^(# )?(${key} = |\\[+(memory\\.)?${key}\\])`, 'm')
+        )
+      }
+    }
+  })
+
+  it('means the same when what it only shows is uncommented', async () => {
+    const shown = defaultConfigText({ device: 'a', listen: [] }).replace(/^# (?=\w+ = |\[)/gm, '')
+    expect(
+      await parseConfig(
+        '/home/ana/.cis/config.toml',
+        shown.replace('mode = "manual"', 'mode = "ai_merge"').replace('"auto_lww"\n', '"ai_merge"\n')
+      )
+    ).toMatchObject({
+      memory: {
+        conflict: {
+          mode: 'ai_merge',
+          auto: true,
+          alertOpen: 20,
+          policies: [{ mode: 'ai_merge', auto: true }]
+        }
+      },
+      ai: {
+        baseUrl: 'https://api.openai.com/v1',
+        apiKeyFile: '/home/ana/.cis/ai-key',
+        timeoutMs: 60_000
+      }
+    })
   })
 
   it('says how long it is on record what agents were given', async () => {
@@ -86,7 +127,7 @@ resolution = "manual"
   it('takes what the guide on conflicts shows', async () => {
     const guide = await readFile(new URL('../../../../docs/guide/conflicts.md', import.meta.url), 'utf8')
     const shown = [...guide.matchAll(/^```toml\n([\s\S]*?)^```/gm)].map((match) => match[1] as string)
-    expect(shown).toHaveLength(2)
+    expect(shown).toHaveLength(3)
     for (const text of shown) expect(await problem(text)).toMatchObject({ guard: { enforceCheck: true } })
   })
 
@@ -124,13 +165,38 @@ resolution = "manual"
     ],
     [
       '[memory.conflict]\nretention_days = 1',
-      'config.toml:2: memory.conflict.retention_days is not known. Known: mode, conflict_window_secs, conflict_retention_days'
+      'config.toml:2: memory.conflict.retention_days is not known. Known: mode, auto, conflict_window_secs'
     ],
     [
       '[[memory.policy]]\nresolution = "manual"\n[[memory.policy]]\nscope = "acme"\nresolution = "manual"',
       'config.toml:4: memory.policy[1].scope must be a scope such as'
     ],
     ['[[memory.policy]]\npattern = "*"', 'config.toml:1: memory.policy[0].resolution is missing: it must be'],
+    ['[memory.conflict]\nauto = true', 'config.toml:2: memory.conflict.auto goes with "ai_merge" alone'],
+    [
+      '[[memory.policy]]\nresolution = "keep_all"\nauto = true',
+      'config.toml:3: memory.policy[0].auto goes with "ai_merge" alone'
+    ],
+    ['[ai]\nmodel = "small"', 'config.toml:1: ai.base_url is missing: it says where the model is, such as'],
+    [
+      '[ai]\nbase_url = "https://example.org"',
+      'config.toml:1: ai.model is missing: it says which model is asked'
+    ],
+    ['[ai]\nmodel = "small"\nbase_url = "example.org"', 'config.toml:3: ai.base_url must be a URL such as'],
+    [
+      '[ai]\nbase_url = "http://example.org/v1"\nmodel = "small"',
+      'config.toml:2: ai.base_url must be https, unless the model runs on this machine'
+    ],
+    [
+      `${MODEL}api_key_file = "~/key"`,
+      'config.toml:4: ai.api_key_file must be a path, absolute or from the folder of this file on'
+    ],
+    [`${MODEL}timeout_secs = 0`, 'config.toml:4: ai.timeout_secs must be at least 1'],
+    [`${MODEL}timeout_secs = 86400`, 'config.toml:4: ai.timeout_secs must be at most 3600'],
+    [
+      '[ai]\napi_key = "sk-1"',
+      'config.toml:2: ai.api_key is not known. Known: base_url, model, api_key_file, timeout_secs'
+    ],
     ['[memory.history]\nkeep_days = 29', 'config.toml:2: memory.history.keep_days must be at least 30'],
     [
       '[memory.history]\nkeep_versions = -1',
@@ -143,7 +209,7 @@ resolution = "manual"
     ['[gaurd]\nenforce_check = true', 'config.toml:1: gaurd is not known. Did you mean guard?'],
     [
       '[interface]\nlanguage = "en"',
-      'config.toml:1: interface is not known. Known: device, node, guard, storage, memory'
+      'config.toml:1: interface is not known. Known: device, node, guard, storage, memory, ai'
     ],
     ['a = \n', 'config.toml:1: ']
   ])('names line, key and what is allowed: %j', async (text, message) => {

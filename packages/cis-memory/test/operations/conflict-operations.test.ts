@@ -117,7 +117,7 @@ describe('a merge that is proposed', () => {
     const { laptop, id } = await contested()
     expect(await showAt(laptop)).toMatchObject({ canPropose: false, proposal: undefined })
     await expect(laptop.session.call('conflicts.propose', { id })).rejects.toMatchObject({
-      code: 'CIS_NO_MERGER'
+      code: 'CIS_NO_MODEL'
     })
   })
 

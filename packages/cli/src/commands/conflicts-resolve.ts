@@ -70,7 +70,7 @@ async function resolveConflict(
   if (!hasChoice && shown !== undefined) {
     if (cli.canAsk) return walk(cli, session, [shown.conflict], toolOf(options))
     await showConflict(cli, session.scope, shown)
-    suggestChoices(cli, session.scope, shown.conflict)
+    suggestChoices(cli, session.scope, shown)
     throw usageError(
       "say how to settle it: local, remote, both, merge, edit, delete, a version's id or --value"
     )

@@ -23,6 +23,6 @@ async function show(cli: Invocation, idOrKey: string): Promise<ExitCode> {
     return EXIT.done
   }
   await showConflict(cli, session.scope, shown)
-  suggestChoices(cli, session.scope, shown.conflict)
+  suggestChoices(cli, session.scope, shown)
   return EXIT.done
 }

@@ -1,11 +1,4 @@
-import type {
-  Conflict,
-  ConflictKind,
-  MergeProposal,
-  PolicyDecision,
-  ShownConflict,
-  Version
-} from 'cis-memory/session'
+import type { ConflictKind, MergeProposal, PolicyDecision, ShownConflict, Version } from 'cis-memory/session'
 import { type Invocation, quote } from '../invocation.ts'
 import { ancestorLines, type Comparison, compareVersions, proposalLines } from './comparison.ts'
 import { keyWithin } from './paths.ts'
@@ -85,8 +78,11 @@ export async function showProposal(
 }
 
 /** Names the commands that settle it. */
-export function suggestChoices(cli: Invocation, scope: string, conflict: Conflict): void {
-  const { id, path, versions } = conflict
+export function suggestChoices(
+  cli: Invocation,
+  scope: string,
+  { conflict: { id, path, versions }, proposal }: ShownConflict
+): void {
   const resolve = `memory conflicts resolve ${id}`
   if (cli.canAsk) {
     cli.suggest(resolve, 'one key settles it')
@@ -95,7 +91,13 @@ export function suggestChoices(cli: Invocation, scope: string, conflict: Conflic
   const at = `--at ${quote(keyWithin(scope, path))}`
   const sides = sideNames(versions).filter((name) => name !== undefined)
   const ids = versions.map((version) => versionRef(version, versions))
-  const choices = [...(sides.length === versions.length ? sides : ids), 'both', 'delete', '--value TEXT']
+  const choices = [
+    ...(proposal === undefined ? [] : ['proposal']),
+    ...(sides.length === versions.length ? sides : ids),
+    'both',
+    'delete',
+    '--value TEXT'
+  ]
   cli.output.talk(cli.output.talkColors.dim('Settle it with one of:'))
   for (const choice of choices) cli.output.talkCommand(`  ${cli.command(`${resolve} ${choice} ${at}`)}`)
 }

@@ -37,7 +37,11 @@ export class Policies {
   readonly #rules: readonly Rule[]
 
   /** @throws {CoreError} `CORE_BAD_OPTION`, `CORE_BAD_PATH` */
-  constructor({ mode = 'manual', auto, policies = [] }: Pick<ConflictSettings, 'mode' | 'auto' | 'policies'>) {
+  constructor({
+    mode = 'manual',
+    auto,
+    policies = []
+  }: Pick<ConflictSettings, 'mode' | 'auto' | 'policies'>) {
     this.#usual = choiceOf(mode, auto)
     if (policies.length > MAX_CONFLICT_POLICIES) {
       throw badSetting(`there are at most ${MAX_CONFLICT_POLICIES} conflict policies`)

@@ -47,6 +47,24 @@ export const DELIVERY: readonly Mutation[] = [
     tests: ['packages/guard/test/agent-executor.test.ts']
   },
   {
+    name: 'agent-overwrites-the-unseen',
+    bug: 'an agent replaces what is there by now, not what it was shown',
+    breaks: ['P18'],
+    file: 'packages/guard/src/safe-memory-context.ts',
+    text: 'written = await write(view[domain], { base, agent })',
+    becomes: 'written = await write(view[domain], { base: now.base, agent })',
+    tests: [CONTEXT_TEST]
+  },
+  {
+    name: 'memory-out-of-its-frame',
+    bug: 'what a memory says can end its block in a prompt and begin another',
+    breaks: ['prompts'],
+    file: 'packages/guard/src/render.ts',
+    text: "return line.replace(UNSEEN, writtenOut).replace(DELIMITER, '<\\\\')",
+    becomes: 'return line.replace(UNSEEN, writtenOut)',
+    tests: ['packages/guard/test/render.test.ts']
+  },
+  {
     name: 'audit-after-delivery',
     bug: 'an agent is given memory before that is on record',
     breaks: ['audit'],

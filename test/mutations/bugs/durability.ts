@@ -57,7 +57,7 @@ export const DURABLE: readonly Mutation[] = [
   {
     name: 'failed-batch-acknowledged',
     bug: 'a batch that the disk has refused counts as written',
-    breaks: ['P11', 'P13'],
+    breaks: ['P11'],
     file: 'packages/store/src/level/write-queue.ts',
     text: 'for (const batch of group) batch.reject(reason)',
     becomes: 'for (const batch of group) batch.resolve()',
@@ -75,7 +75,7 @@ export const DURABLE: readonly Mutation[] = [
   {
     name: 'numbers-count-too-soon',
     bug: 'readers of the feed are sent on to a number that is not on disk yet',
-    breaks: ['P13', 'P22'],
+    breaks: ['P13'],
     file: 'packages/core/src/replica/public-domain.ts',
     text: `    await this.#fate.decides(this.rows.write([...changes, ...recorded]))
     this.#lsn = transaction.lsn`,
@@ -98,7 +98,7 @@ export const DURABLE: readonly Mutation[] = [
   {
     name: 'conflict-index-left-behind',
     bug: 'a conflict that a write has ended stays in the index',
-    breaks: ['P14', 'P29'],
+    breaks: ['P14'],
     file: 'packages/core/src/replica/transaction.ts',
     text: '      this.delete(key)\n    } else {',
     becomes: '      this.get(key).catch(() => undefined)\n    } else {',

@@ -10,7 +10,7 @@ export const SYNCING: readonly Mutation[] = [
   {
     name: 'echo-by-peer',
     bug: 'what a peer once sent is kept from it for ever, though its store was restored since',
-    breaks: ['P3', 'P11', 'P19'],
+    breaks: ['P3', 'P11'],
     file: 'packages/core/src/sync/identity.ts',
     text: "labelledId('cis/source/1', devicePublicKey(device), instance)",
     becomes: "labelledId('cis/source/1', devicePublicKey(device), instance.subarray(0, 0))",
@@ -82,11 +82,20 @@ export const SYNCING: readonly Mutation[] = [
   {
     name: 'signatures-unchecked',
     bug: 'commits are believed whoever has signed them',
-    breaks: ['P3', 'P25'],
+    breaks: ['authorship'],
     file: 'packages/core/src/replica/ingest.ts',
     text: 'if (!isHead && !isSignedBy(commit, device)) throw',
     becomes: 'if (!isHead && commit.signature.length === 0) throw',
     tests: [INGEST, 'packages/core/test/sync/hostile.test.ts']
+  },
+  {
+    name: 'members-made-by-members',
+    bug: 'whoever is a member may let others in',
+    breaks: ['authorship'],
+    file: 'packages/core/src/replica/membership.ts',
+    text: "record.kind !== 'member' || members.get(record.issuer)?.isAdmin !== true",
+    becomes: "record.kind !== 'member' || members.get(record.issuer) === undefined",
+    tests: ['packages/core/test/replica/membership.test.ts']
   },
   {
     name: 'payload-of-another-header',

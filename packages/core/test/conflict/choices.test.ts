@@ -1,10 +1,13 @@
+import { setImmediate } from 'node:timers/promises'
 import { timestampFromMs } from '@cis-memory/clock'
+import { MemoryStore } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
-import type { Choice, Conflict } from '../../src/index.ts'
+import { type Choice, type Conflict, createSpace } from '../../src/index.ts'
 import { MAX_PARENTS, MAX_SEGMENT_BYTES } from '../../src/limits.ts'
 import { type ForgedEntry, Forger } from '../support/forge.ts'
 import { fsck } from '../support/fsck.ts'
-import { collect, type Device, devices, pull, syncAll } from '../support/world.ts'
+import { Gate, intercepted } from '../support/store-doubles.ts'
+import { collect, type Device, devices, openDevice, pull, syncAll, TestRuntime } from '../support/world.ts'
 
 const SOURCE = { instance: new Uint8Array(16).fill(1) }
 const LONG = 'x'.repeat(300)
@@ -215,14 +218,22 @@ describe('a version', () => {
     expect(await a.memory.public.get('key')).toMatchObject({ state: 'absent' })
   })
 
-  it('with other tags is another version, and with the same tags and value is not', async () => {
+  it('P30: with other tags, category or expiry is another version, and with all of them the same is not', async () => {
     const [a, b] = (await devices(2)) as [Device, Device]
+    const later = a.runtime.nowMs + 1_000_000
     await a.memory.public.put('tagged', { x: 1, y: 2 }, { tags: ['one'] })
     await b.memory.public.put('tagged', { y: 2, x: 1 }, { tags: ['two'] })
-    await a.memory.public.put('same', { x: 1, y: 2 }, { tags: ['one'] })
-    await b.memory.public.put('same', { y: 2, x: 1 }, { tags: ['one'] })
+    await a.memory.public.put('filed', 1, { category: 'notes' })
+    await b.memory.public.put('filed', 1, { category: 'rules' })
+    await a.memory.public.put('fleeting', 1, { expiresAt: later })
+    await b.memory.public.put('fleeting', 1, { expiresAt: later + 1 })
+    const same = { tags: ['one'], category: 'notes', expiresAt: later }
+    await a.memory.public.put('same', { x: 1, y: 2 }, same)
+    await b.memory.public.put('same', { y: 2, x: 1 }, same)
     await syncAll([a, b])
-    expect((await a.memory.public.get('tagged')).state).toBe('conflict')
+    for (const path of ['tagged', 'filed', 'fleeting']) {
+      expect(await a.memory.public.get(path), path).toMatchObject({ state: 'conflict' })
+    }
     expect((await a.memory.public.get('same')).state).toBe('value')
   })
 })
@@ -239,6 +250,27 @@ describe('undo', () => {
     await pull(b, a)
     const values = (await b.memory.getConflict('key')).versions.map(({ value }) => value)
     expect(values.sort()).toEqual(['a', 'b'])
+  })
+
+  it('P18: is refused when something was written there since it was asked for', async () => {
+    const gate = new Gate()
+    const store = new MemoryStore({ continuity: 'kept' })
+    const runtime = new TestRuntime()
+    await createSpace(store, runtime, { space: 'acme', device: 'device' })
+    const slow = intercepted(store, (_partition, write) => gate.pass().then(write))
+    const { memory } = await openDevice(slow, runtime)
+    await memory.public.put('key', 'first')
+    await memory.public.put('key', 'second')
+    const isWriting = gate.close()
+    const third = memory.public.put('key', 'third')
+    await isWriting
+    const undone = memory.undo('key')
+    // What it takes back is what is there now; the lock is with the write.
+    await setImmediate()
+    gate.open()
+    await third
+    await expect(undone).rejects.toMatchObject({ code: 'CORE_STALE_BASE' })
+    expect(await memory.public.get('key')).toMatchObject({ value: 'third' })
   })
 
   it('of both brings the conflict back, and leaves what was written beside it', async () => {

@@ -130,6 +130,23 @@ describe('the list of settled conflicts', () => {
   })
 })
 
+describe('an open conflict', () => {
+  it('P10: never expires: after ten years it is listed, counted and contested as on its first day', async () => {
+    const [a, b] = await two({ retentionMs: DAY_MS })
+    await contest([a, b], 'key')
+    const { id } = await a.memory.getConflict('key')
+    a.runtime.nowMs += 3653 * DAY_MS
+    await a.memory.cleanHistory()
+    const { memory } = await openDevice(a.store, a.runtime, SCOPE, { retentionMs: DAY_MS })
+    await using snapshot = memory.snapshot()
+    for (const list of [memory.getUnresolvedConflicts(), snapshot.conflicts()]) {
+      expect((await collect(list)).map((conflict) => conflict.id)).toEqual([id])
+    }
+    expect(await memory.public.get('key')).toMatchObject({ state: 'conflict', conflict: { id } })
+    expect((await memory.conflictStats()).open).toBe(1)
+  })
+})
+
 describe('a thousand open conflicts among other memories', () => {
   it('are listed by reading the index and their own rows, a scope’s by those of the scope', async () => {
     const [a, b] = await two()

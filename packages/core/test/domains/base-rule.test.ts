@@ -157,7 +157,7 @@ describe('put and its base', () => {
     expect(await collect(memory.public.history('key'))).toHaveLength(1)
   })
 
-  it('writes after the clock was set back, and refuses only to date a write far ahead of it', async () => {
+  it('P8: dates a write after what it replaces, though the clock was set back, and refuses only to date it far ahead', async () => {
     const { memory, runtime } = await one()
     await memory.public.put('other', 1)
     const before = runtime.nowMs
@@ -178,6 +178,8 @@ describe('scopes', () => {
     await outside.public.put('secret', 'canary')
     await memory.public.put('mine', 1)
     expect((await collect(memory.public.list())).map((item) => item.read.path)).toEqual(['/acme/web/mine'])
+    expect(await collect(memory.search('canary'))).toEqual([])
+    expect(await collect(outside.search('canary'))).toHaveLength(1)
     for (const path of [
       '/acme/website/secret',
       '../website/secret',

@@ -5,6 +5,12 @@ import { type Complaint, type Files, planted, readFiles } from './repository.ts'
 const PAGE = 'docs/trust.md'
 const PROMISES = Array.from({ length: 34 }, (_, index) => `P${index + 1}`)
 
+/** Where the long runs of the repository say which promise they watch. */
+const WATCHERS: Readonly<Record<string, RegExp>> = {
+  Sim: /^test\/simulator\/src\/.*\.ts$/,
+  Explorer: /^test\/explorer\/src\/.*\.ts$/
+}
+
 /** What a test or a group of tests is called. */
 const TEST_NAME = /\b(?:it|test|describe)(?:\.each\([\s\S]*?\))?\(\s*(['"`])((?:\\.|(?!\1)[\s\S])*)\1/g
 
@@ -12,9 +18,13 @@ const TEST_NAME = /\b(?:it|test|describe)(?:\.each\([\s\S]*?\))?\(\s*(['"`])((?:
 interface Row {
   readonly promise: string
   readonly tests: readonly string[]
-  readonly isSimulated: boolean
+  /** Which of the long runs are said to watch it. */
+  readonly watchers: readonly string[]
   readonly bugs: readonly string[]
 }
+
+/** The sources of the long runs. */
+type Watched = Readonly<Record<string, string>>
 
 interface Bug {
   readonly name: string
@@ -29,7 +39,7 @@ function rowsOf(page: string): Row[] {
     ([, promise, tests, against]) => ({
       promise: promise!,
       tests: [...tests!.matchAll(/\[([^\]]+)\]/g)].map(([, name]) => targets.get(name!) ?? name!),
-      isSimulated: /\bSim\b/.test(against!),
+      watchers: against!.split(/[\s,]+/).filter((word) => word in WATCHERS),
       bugs: [...against!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)
     })
   )
@@ -43,7 +53,7 @@ function testsOf(promise: string, tests: Files): string[] {
   )
 }
 
-function checkRow(row: Row, tests: Files, bugs: readonly Bug[], simulator: string): Complaint[] {
+function checkRow(row: Row, tests: Files, bugs: readonly Bug[], watched: Watched): Complaint[] {
   const { promise } = row
   const where = `the row of ${promise} in ${PAGE}`
   const breaking = bugs.filter(({ breaks }) => breaks.includes(promise)).map(({ name }) => name)
@@ -54,8 +64,9 @@ function checkRow(row: Row, tests: Files, bugs: readonly Bug[], simulator: strin
       .map((name) => `${where}: ${name} does not break it`)
   ]
   if (!PROMISES.includes(promise)) return complaints
-  if (row.isSimulated && !simulator.includes(`'${promise}: `)) {
-    complaints.push(`${where}: the simulator does not watch it`)
+  for (const watcher of row.watchers) {
+    if (!watched[watcher]?.includes(`'${promise}: `))
+      complaints.push(`${where}: ${watcher} does not watch it`)
   }
   if (row.tests.length === 0) complaints.push(`${where} names no test`)
   const carrying = testsOf(promise, tests)
@@ -63,7 +74,7 @@ function checkRow(row: Row, tests: Files, bugs: readonly Bug[], simulator: strin
   return [...complaints, ...idle.map((path) => `${where}: no test in ${path} carries its number`)]
 }
 
-function checkTrust(page: string, tests: Files, bugs: readonly Bug[], simulator: string): Complaint[] {
+function checkTrust(page: string, tests: Files, bugs: readonly Bug[], watched: Watched): Complaint[] {
   const rows = rowsOf(page)
   const promises = rows.map(({ promise }) => promise)
   const broken = new Set(bugs.flatMap(({ breaks }) => breaks))
@@ -72,7 +83,7 @@ function checkTrust(page: string, tests: Files, bugs: readonly Bug[], simulator:
       const count = promises.filter((each) => each === promise).length
       return count === 1 ? [] : [`${PAGE} has ${count} rows for ${promise}`]
     }),
-    ...rows.flatMap((row) => checkRow(row, tests, bugs, simulator))
+    ...rows.flatMap((row) => checkRow(row, tests, bugs, watched))
   ]
 }
 
@@ -88,38 +99,40 @@ describe('docs/trust.md', () => {
   it('names for each promise tests whose names carry its number, and all bugs that break it', () => {
     const page = readFiles(/^docs\/trust\.md$/).get(PAGE) ?? ''
     const tests = readFiles(/\.test\.ts$/)
-    const simulator = [...readFiles(/^test\/simulator\/src\/.*\.ts$/).values()].join('\n')
+    const watched = Object.fromEntries(
+      Object.entries(WATCHERS).map(([name, sources]) => [name, [...readFiles(sources).values()].join('\n')])
+    )
     const ours = new Map([...tests].filter(([path]) => !path.startsWith('test/tidy/')))
-    expect(checkTrust(page, ours, MUTATIONS, simulator)).toEqual([])
+    expect(checkTrust(page, ours, MUTATIONS, watched)).toEqual([])
   })
 
   it('notices a promise without a row, and one with two', () => {
     const page = pageOf('[a] | nothing')
-    expect(checkTrust(page, ALL_TESTS, [], '')).toEqual([])
-    expect(checkTrust(page.replace('**P7**', '**P8**'), ALL_TESTS, [], '')).toEqual([
+    expect(checkTrust(page, ALL_TESTS, [], {})).toEqual([])
+    expect(checkTrust(page.replace('**P7**', '**P8**'), ALL_TESTS, [], {})).toEqual([
       `${PAGE} has 0 rows for P7`,
       `${PAGE} has 2 rows for P8`
     ])
   })
 
   it('notices a promise without a test, and a test that does not name it', () => {
-    const check = (tests: Files): number => checkTrust(pageOf('[a] | nothing'), tests, [], '').length
+    const check = (tests: Files): number => checkTrust(pageOf('[a] | nothing'), tests, [], {}).length
     expect(check(ALL_TESTS)).toBe(0)
     expect(check(planted({ 'a.test.ts': "it.each([\n[1]\n])('one of them (P34)', run)" }))).toBe(33)
     expect(check(planted({ 'a.test.ts': "expect(read, 'P3: of another kind')" }))).toBe(34)
     expect(check(planted({}))).toBe(34)
-    expect(checkTrust(pageOf(' | nothing'), ALL_TESTS, [], '')).toHaveLength(34)
+    expect(checkTrust(pageOf(' | nothing'), ALL_TESTS, [], {})).toHaveLength(34)
   })
 
-  it('notices a bug that is left out, one that there is not, and what the simulator does not watch', () => {
-    const check = (against: string, bugs: readonly Bug[], simulator: string): number =>
-      checkTrust(pageOf(`[a] | ${against}`), ALL_TESTS, bugs, simulator).length
+  it('notices a bug that is left out, one that there is not, and what no long run watches', () => {
+    const check = (against: string, bugs: readonly Bug[], Sim = ''): number =>
+      checkTrust(pageOf(`[a] | ${against}`), ALL_TESTS, bugs, { Sim }).length
     const bug = { name: 'bug', breaks: PROMISES }
-    expect(check('`bug`', [bug], '')).toBe(0)
-    expect(check('nothing', [bug], '')).toBe(PROMISES.length)
-    expect(check('`bug`', [], '')).toBe(PROMISES.length)
-    expect(check('Sim', [], '')).toBe(PROMISES.length)
+    expect(check('`bug`', [bug])).toBe(0)
+    expect(check('nothing', [bug])).toBe(PROMISES.length)
+    expect(check('`bug`', [])).toBe(PROMISES.length)
+    expect(check('Sim', [])).toBe(PROMISES.length)
     expect(check('Sim', [], "promised(holds, 'P1: it holds')")).toBe(PROMISES.length - 1)
-    expect(check('nothing', [{ name: 'bug', breaks: ['audit'] }], '')).toBe(1)
+    expect(check('nothing', [{ name: 'bug', breaks: ['audit'] }])).toBe(1)
   })
 })

@@ -53,7 +53,7 @@ describe('execute', () => {
   })
 })
 
-describe('execute, before the agent starts', () => {
+describe('P33: execute, before the agent starts', () => {
   const started = (): never => {
     throw new Error('the agent was started')
   }

@@ -94,7 +94,7 @@ const forgeries: readonly [string, (setting: Setting) => unknown][] = [
   ]
 ]
 
-describe('the executor', () => {
+describe('P33: the executor', () => {
   it.each(forgeries)('does not run an agent on %s', async (_, forge) => {
     const setting = await open()
     expect(await verdict(setting.executor, forge(setting))).toBe('GUARD_UNCHECKED_CONTEXT')

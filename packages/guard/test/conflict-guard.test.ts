@@ -270,7 +270,7 @@ describe('a selection', () => {
   })
 })
 
-describe('one snapshot for check and read', () => {
+describe('P33: one snapshot for check and read', () => {
   it('refuses when a conflict arrives between them', async () => {
     for (const onConflict of ['abort', 'finish'] as const) {
       const world = await openWorld()

@@ -111,7 +111,7 @@ describe('what a context gives', () => {
   })
 })
 
-describe('writing through a context', () => {
+describe('P18: writing through a context', () => {
   it('replaces what the agent was shown, in its name', async () => {
     const { world, context } = await open()
     const written = await context.put('a', 2, {
@@ -202,7 +202,7 @@ describe('writing through a context', () => {
   })
 })
 
-describe('the end of a context', () => {
+describe('P33: the end of a context', () => {
   const uses: readonly [string, (context: SafeMemoryContext) => unknown][] = [
     ['get', (context) => context.get('a')],
     ['list', (context) => context.list()],

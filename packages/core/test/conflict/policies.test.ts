@@ -130,7 +130,7 @@ describe('a policy', () => {
     ])
   })
 
-  it('never settles a fork, nor what cannot be opened', async () => {
+  it('P33: never settles a fork, nor what cannot be opened', async () => {
     for (const mode of ['auto_lww', 'keep_all', 'ai_merge'] as const) {
       const [a, b] = (await devices(2, SCOPE, [{ mode }])) as [Device, Device]
       const forger = new Forger(b.replica)

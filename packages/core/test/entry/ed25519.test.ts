@@ -139,7 +139,7 @@ describe('signatures', () => {
 })
 
 describe('device keys', () => {
-  it('are refused when of small order: such a key has signatures that hold for many messages', () => {
+  it('P25: are refused when of small order: such a key has signatures that hold for many messages', () => {
     expect(new Set(TORSION.map((point) => toHex(encodePoint(point)))).size).toBe(8)
     for (const point of TORSION) {
       expect(() => deviceId(encodePoint(point))).toThrow(badKey)

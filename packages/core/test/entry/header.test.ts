@@ -33,7 +33,7 @@ describe('headers', () => {
     )
   })
 
-  it('bind a payload to everything they say but its hash and length', () => {
+  it('P26: bind a payload to everything they say but its hash and length', () => {
     const base = header()
     const contexts = [
       base,

@@ -15,7 +15,7 @@ async function pair(): Promise<[Device, Device]> {
 }
 
 describe('ingest', () => {
-  it('refuses a whole batch for one wrong byte, and keeps nothing of it', async () => {
+  it('P26: refuses a whole batch for one wrong byte, and keeps nothing of it', async () => {
     const [a, b] = await pair()
     const forger = new Forger(b.replica)
     const entries = [forger.entry('/acme/web/x', 1), forger.entry('/acme/web/y', 2)]

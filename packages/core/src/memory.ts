@@ -99,6 +99,7 @@ class ScopedMemory implements Memory {
 
   async *search(query: string, options: SearchOptions = {}): AsyncIterableIterator<SearchHit> {
     const { limit = DEFAULT_SEARCH_LIMIT, signal } = options
+    signal?.throwIfAborted()
     if (!Number.isSafeInteger(limit) || limit < 1) {
       throw new CoreError('CORE_BAD_OPTION', 'the limit of a search is a whole number from 1')
     }
@@ -116,6 +117,7 @@ class ScopedMemory implements Memory {
   }
 
   async *getUnresolvedConflicts(options: AbortOptions = {}): AsyncIterableIterator<Conflict> {
+    options.signal?.throwIfAborted()
     for await (const conflict of this.#replica.view('public').conflicts(this.scope)) {
       options.signal?.throwIfAborted()
       yield conflict

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Memory } from '../src/index.ts'
 import { type Device, devices } from './support/world.ts'
 
 describe('a signal given with a listener', () => {
@@ -37,5 +38,30 @@ describe('a handle on a scope that was closed', () => {
     await memory.public.put('api/key', 2)
     expect(heard.slice(3)).toEqual(['wider'])
     expect(replica.events.listenerCount('entry:committed')).toBe(listeners + 1)
+  })
+})
+
+describe('a memory that a program in JavaScript uses', () => {
+  it('takes no path and no tags for texts that are none', async () => {
+    const [{ memory }] = (await devices(1)) as [Device]
+    await expect(memory.public.put(5 as never, 1)).rejects.toThrow(new TypeError('path: expected a text'))
+    await expect(memory.public.get(undefined as never)).rejects.toThrow(TypeError)
+    const tags = 'config' as never
+    await expect(memory.public.put('key', 1, { tags })).rejects.toMatchObject({ code: 'CORE_BAD_OPTION' })
+    expect(await memory.public.get('key')).toMatchObject({ state: 'absent' })
+  })
+})
+
+describe('what is asked with a signal that has aborted', () => {
+  it.each<[string, (memory: Memory, signal: AbortSignal) => AsyncIterableIterator<unknown>]>([
+    ['list', (memory, signal) => memory.public.list({ signal })],
+    ['history', (memory, signal) => memory.public.history('nothing', { signal })],
+    ['search', (memory, signal) => memory.search('nothing', { signal })],
+    ['getUnresolvedConflicts', (memory, signal) => memory.getUnresolvedConflicts({ signal })],
+    ['getSettledConflicts', (memory, signal) => memory.getSettledConflicts({ signal })]
+  ])('%s is not begun, also where it would find nothing', async (_name, ask) => {
+    const [{ memory }] = (await devices(1)) as [Device]
+    const signal = AbortSignal.abort(new Error('enough'))
+    await expect(ask(memory, signal).next()).rejects.toThrow('enough')
   })
 })

@@ -10,7 +10,7 @@ import type { Transaction } from '../replica/transaction.ts'
 import type { DomainView } from '../replica/view.ts'
 import type { Domain, EntryId, HistoryItem, MemoryItem, Read, SourceVersion } from '../versions.ts'
 import { type Base, checkBase } from './base-rule.ts'
-import { checkLabels, valueToWrite } from './labels.ts'
+import { badOption, checkLabels, valueToWrite } from './labels.ts'
 import { SeenBases } from './seen-bases.ts'
 
 /** Where a value that is written comes from. */
@@ -43,6 +43,8 @@ export class DomainHandle implements DomainMemory {
   }
 
   async put(path: string, value: MemoryValue, options: PutOptions = {}): Promise<Written> {
+    // A text would come apart into its characters.
+    if (typeof options.tags === 'string') throw badOption('tags are a list of texts')
     const alternative: Alternative = {
       ...valueToWrite(value, options.contentType),
       category: options.category,
@@ -62,6 +64,7 @@ export class DomainHandle implements DomainMemory {
   }
 
   async *list(options: ListOptions = {}): AsyncIterableIterator<MemoryItem> {
+    options.signal?.throwIfAborted()
     const scope = options.prefix === undefined ? this.scope : resolvePrefix(this.scope, options.prefix)
     for await (const item of this.view.list(scope)) {
       options.signal?.throwIfAborted()
@@ -71,6 +74,7 @@ export class DomainHandle implements DomainMemory {
   }
 
   async *history(path: string, options: AbortOptions = {}): AsyncIterableIterator<HistoryItem> {
+    options.signal?.throwIfAborted()
     for await (const item of this.view.history(resolvePath(this.scope, path))) {
       options.signal?.throwIfAborted()
       yield item

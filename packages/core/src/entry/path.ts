@@ -51,6 +51,7 @@ function pathOf(segments: readonly string[]): Path {
  * @throws {CoreError} `CORE_BAD_PATH`
  */
 export function parsePath(text: string): Path {
+  requireText(text)
   if (!text.startsWith('/')) throw badPath('an absolute path starts with /')
   return text === '/' ? ROOT : checkSegments(text.slice(1).split('/'))
 }
@@ -61,6 +62,7 @@ export function parsePath(text: string): Path {
  * @throws {CoreError} `CORE_BAD_PATH`
  */
 export function resolvePath(scope: Path, text: string): Path {
+  requireText(text)
   if (text.startsWith('/')) {
     const path = parsePath(text)
     if (!isWithin(path, scope)) throw badPath('this path is outside the scope')
@@ -90,6 +92,11 @@ export function nameOf(path: Path): string {
 export function relativeTo(path: Path, scope: Path): string {
   if (path === scope) return ''
   return scope === ROOT ? path.slice(1) : path.slice(scope.length + 1)
+}
+
+/** Types do not hold what a program in JavaScript gives. */
+function requireText(path: string): void {
+  if (typeof path !== 'string') throw new TypeError('path: expected a text')
 }
 
 function checkSegments(raw: readonly string[]): Path {

@@ -1,5 +1,5 @@
 /*
- * What the README tells a person to type in two terminals, typed: each terminal is a shell, and what the comments say of
+ * What the documents tell a person to type in two terminals, typed: each terminal is a shell, and what the comments say of
  * a command (what it prints, its exit code) has to be so.
  */
 import { chmod, readFile, writeFile } from 'node:fs/promises'
@@ -9,9 +9,23 @@ import type { Child } from './support/child.ts'
 import { CIS, Device, records } from './support/device.ts'
 import { Sandbox } from './support/sandbox.ts'
 
-const README = new URL('../../README.md', import.meta.url)
+/** Each with what is in the public memory of both in the end. */
+const SECTIONS = [
+  { file: 'README.md', heading: 'In the terminal', memories: { '/acme/web/config/timeout': '90' } },
+  {
+    file: 'docs/guide/first-steps.md',
+    heading: 'Two computers',
+    memories: {
+      '/team/project/deploy/day': 'We deploy on Tuesdays.',
+      '/team/project/deploy/hour': 'At nine.'
+    }
+  }
+] as const
 const HOMES = ['/tmp/a', '/tmp/b'] as const
 const DONE = 'terminal-is-ready'
+
+/** Some twenty commands, each a process; beside other tests each takes seconds. */
+const TYPED_MS = 240_000
 
 interface Typed {
   readonly terminal: string
@@ -30,10 +44,10 @@ interface Listed {
   readonly version: { readonly entryId: string }
 }
 
-/** The commands of the section, in order. */
-async function commandsOfReadme(): Promise<Typed[]> {
-  const text = await readFile(README, 'utf8')
-  const block = /^## In the terminal\n[^#]*?^```sh\n(.*?)^```/ms.exec(text)?.[1] ?? ''
+/** The commands of a section, in order. */
+async function commandsOf(file: string, heading: string): Promise<Typed[]> {
+  const text = await readFile(new URL(`../../${file}`, import.meta.url), 'utf8')
+  const block = new RegExp(`^## ${heading}\n[^#]*?^\`\`\`sh\n(.*?)^\`\`\``, 'ms').exec(text)?.[1] ?? ''
   let terminal = ''
   return block.split('\n').flatMap((line) => {
     const heading = /^# terminal (\w+)/.exec(line)?.[1]
@@ -41,7 +55,8 @@ async function commandsOfReadme(): Promise<Typed[]> {
     if (heading !== undefined || line.trim() === '') return []
     const [, command = '', comment = ''] = /^(.*?)(?:\s+# (.*))?$/.exec(line) ?? []
     const exitCode = Number(/^exit code (\d)/.exec(comment)?.[1] ?? 0)
-    return [{ terminal, line, command, prints: /^\d+$/.exec(comment)?.[0], exitCode }]
+    const prints = /^\d+$/.exec(comment)?.[0] ?? /^"(.*)"$/.exec(comment)?.[1]
+    return [{ terminal, line, command, prints, exitCode }]
   })
 }
 
@@ -67,7 +82,7 @@ class Terminal {
   }
 }
 
-describe('the section of the README about the terminal', () => {
+describe('what is to be typed by hand', () => {
   let sandbox: Sandbox
   /** The process that was sent to the background; it would outlive its shell. */
   let background: number | undefined
@@ -79,59 +94,65 @@ describe('the section of the README about the terminal', () => {
     await sandbox[Symbol.asyncDispose]()
   })
 
-  it('works as it stands, in two terminals with two homes, and both end with the same memory', async () => {
-    const project = await sandbox.folder('project')
-    const programs = await sandbox.folder('programs')
-    await writeFile(join(programs, 'cis'), `#!/bin/sh\nexec '${process.execPath}' '${CIS}' "$@"\n`)
-    await chmod(join(programs, 'cis'), 0o755)
-    const env = { PATH: `${programs}:${process.env.PATH}` }
-    const devices = {
-      A: await Device.empty(sandbox, 'a', project),
-      B: await Device.empty(sandbox, 'b', project)
-    }
-    const terminals = new Map<string, Terminal>()
-    for (const name of Object.keys(devices)) {
-      terminals.set(name, new Terminal(sandbox.start('bash', [], { cwd: project, env })))
-    }
-
-    const typed = await commandsOfReadme()
-    expect(typed.map(({ terminal }) => terminal)).toContain('B')
-    const seen = { CODE: '', ID: '' }
-    for (const { terminal: name, line, command, prints, exitCode } of typed) {
-      const terminal = terminals.get(name)
-      const device = devices[name as keyof typeof devices]
-      if (terminal === undefined) throw new Error(`the README has a terminal ${name}`)
-      const asTyped = HOMES.reduce((all, home, at) => {
-        return all.replace(home, Object.values(devices)[at]?.home ?? '')
-      }, line)
-      const ended = await terminal.type(
-        asTyped.replace(/\b(?:CODE|ID)\b(?=.*( #|$))/, (word) => seen[word as keyof typeof seen] || word)
-      )
-      expect({ command, exitCode: ended.exitCode, stderr: terminal.child.stderr }).toMatchObject({
-        command,
-        exitCode
-      })
-      if (prints !== undefined) expect({ command, stdout: ended.stdout }).toEqual({ command, stdout: prints })
-      if (command.endsWith('&')) {
-        background = Number((await terminal.type('echo $!')).stdout)
-        // A person reads on before typing on.
-        await terminal.child.line((said) => said.startsWith('/ip4/') || undefined)
+  it.each(SECTIONS)(
+    'in $file works as it stands, and both end with the same memory',
+    async (section) => {
+      const project = await sandbox.folder('project')
+      const programs = await sandbox.folder('programs')
+      await writeFile(join(programs, 'cis'), `#!/bin/sh\nexec '${process.execPath}' '${CIS}' "$@"\n`)
+      await chmod(join(programs, 'cis'), 0o755)
+      const PATH = `${programs}:${process.env.PATH}`
+      const devices = {
+        A: await Device.empty(sandbox, 'a', project),
+        B: await Device.empty(sandbox, 'b', project)
       }
-      if (command.startsWith('kill ')) {
-        expect(await terminal.type('wait $!')).toMatchObject({ exitCode: 0 })
-        background = undefined
+      const terminals = new Map<string, Terminal>()
+      for (const [name, { home }] of Object.entries(devices)) {
+        const env = { PATH, CIS_HOME: home }
+        terminals.set(name, new Terminal(sandbox.start('bash', [], { cwd: project, env })))
       }
-      if (/ (?:init|join) /.test(command)) await device.stayHere()
-      seen.CODE ||= /^cis1\w+$/m.exec(ended.stdout)?.[0] ?? ''
-      if (command.endsWith('conflicts list')) seen.ID = /^\w+/.exec(ended.stdout)?.[0] ?? ''
-    }
 
-    const memories = async (device: Device): Promise<unknown[]> => {
-      const listed = await device.must(['memory', 'list', '--public', '--json'])
-      return records<Listed>(listed).map(({ path, value, version }) => [path, value, version.entryId])
-    }
-    const ofA = await memories(devices.A)
-    expect(ofA).toEqual([['/acme/web/config/timeout', '90', expect.any(String)]])
-    expect(await memories(devices.B)).toEqual(ofA)
-  }, 120_000)
+      const typed = await commandsOf(section.file, section.heading)
+      expect(typed.map(({ terminal }) => terminal)).toContain('B')
+      const seen = { CODE: '', ID: '' }
+      for (const { terminal: name, line, command, prints, exitCode } of typed) {
+        const terminal = terminals.get(name)
+        const device = devices[name as keyof typeof devices]
+        if (terminal === undefined) throw new Error(`${section.file} has a terminal ${name}`)
+        const asTyped = HOMES.reduce((all, home, at) => {
+          return all.replace(home, Object.values(devices)[at]?.home ?? '')
+        }, line)
+        const ended = await terminal.type(
+          asTyped.replace(/\b(?:CODE|ID)\b(?=.*( #|$))/, (word) => seen[word as keyof typeof seen] || word)
+        )
+        expect({ command, exitCode: ended.exitCode, stderr: terminal.child.stderr }).toMatchObject({
+          command,
+          exitCode
+        })
+        if (prints !== undefined)
+          expect({ command, stdout: ended.stdout }).toEqual({ command, stdout: prints })
+        if (command.endsWith('&')) {
+          background = Number((await terminal.type('echo $!')).stdout)
+          // A person reads on before typing on.
+          await terminal.child.line((said) => said.startsWith('/ip4/') || undefined)
+        }
+        if (command.startsWith('kill ')) {
+          expect(await terminal.type('wait $!')).toMatchObject({ exitCode: 0 })
+          background = undefined
+        }
+        if (/ (?:init|join) /.test(command)) await device.stayHere()
+        seen.CODE ||= /^cis1\w+$/m.exec(ended.stdout)?.[0] ?? ''
+        if (command.endsWith('conflicts list')) seen.ID = /^\w+/.exec(ended.stdout)?.[0] ?? ''
+      }
+
+      const memories = async (device: Device): Promise<(readonly [string, unknown, string])[]> => {
+        const listed = await device.must(['memory', 'list', '--public', '--json'])
+        return records<Listed>(listed).map(({ path, value, version }) => [path, value, version.entryId])
+      }
+      const ofA = await memories(devices.A)
+      expect(Object.fromEntries(ofA)).toEqual(section.memories)
+      expect(await memories(devices.B)).toEqual(ofA)
+    },
+    TYPED_MS
+  )
 })

@@ -13,7 +13,7 @@
  * that file in another way. Whatever copies the files of an open store in its own process has to skip it.
  */
 import { hkdfSync, randomBytes } from 'node:crypto'
-import { access, chmod, readdir, realpath, rm } from 'node:fs/promises'
+import { access, chmod, readdir, realpath, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { closedError, StoreError, StoreLockedError } from '../errors.ts'
 import { SEAL_KEY_BYTES, SealingKey } from '../seal.ts'
@@ -245,7 +245,18 @@ async function discardUnfinished(level: SealedLevel): Promise<void> {
 async function take(parts: Parts, level: SealedLevel, continuity: Continuity): Promise<Store> {
   await writeLease(parts, level, `open-${parts.durability}`, continuity)
   await writeHolder(parts.directory, parts.socketPath)
-  return new LevelStore(parts, level, continuity)
+  return new LevelStore(parts, level, continuity, await inodeAt(parts.rowsDirectory))
+}
+
+/** Which directory is at a path; `undefined` when none is. */
+async function inodeAt(path: string): Promise<string | undefined> {
+  try {
+    const { dev, ino } = await stat(path, { bigint: true })
+    return `${dev} ${ino}`
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined
+    throw error
+  }
 }
 
 async function writeLease(
@@ -265,6 +276,7 @@ class LevelStore implements Store {
   readonly #parts: Parts
   readonly #level: SealedLevel
   readonly #queue: WriteQueue
+  readonly #rowsInode: string | undefined
   /** Whether a batch was written since the disk last had everything. */
   #isBehind = false
   /**
@@ -276,13 +288,14 @@ class LevelStore implements Store {
   #doubt: Continuity
   #closing: Promise<void> | undefined
 
-  constructor(parts: Parts, level: SealedLevel, continuity: Continuity) {
+  constructor(parts: Parts, level: SealedLevel, continuity: Continuity, rowsInode: string | undefined) {
     this.id = parts.id
     this.continuity = continuity
     this.#doubt = continuity
     this.durability = parts.durability
     this.#parts = parts
     this.#level = level
+    this.#rowsInode = rowsInode
     this.#queue = new WriteQueue((operations, sync) => this.#apply(operations, sync))
   }
 
@@ -343,6 +356,17 @@ class LevelStore implements Store {
         { cause }
       )
     }
+    // Files that are open take what is written to them after their names are gone, and nobody finds it again.
+    if (sync && !(await this.#isInPlace())) {
+      throw new StoreError(
+        'STORE_MOVED',
+        'the directory of the store was moved, removed or replaced while it was open; everything acknowledged before is where the directory went, whether this batch is shows when it is opened there; put it back, then open the store again'
+      )
+    }
+  }
+
+  async #isInPlace(): Promise<boolean> {
+    return (await inodeAt(this.#parts.rowsDirectory)) === this.#rowsInode
   }
 
   /** LevelDB's own sync covers its newest log; batches that were not waited for may be in the one before. */
@@ -357,8 +381,11 @@ class LevelStore implements Store {
     const { directory, leaseKey, sealingKey } = this.#parts
     try {
       if (this.#isBehind) await this.#catchUp()
-      if (this.#failure === undefined) await writeLease(this.#parts, level, 'stopped', this.#doubt)
-      await rm(join(directory, HOLDER_FILE), { force: true })
+      // What is in its place belongs to somebody else.
+      if (await this.#isInPlace()) {
+        if (this.#failure === undefined) await writeLease(this.#parts, level, 'stopped', this.#doubt)
+        await rm(join(directory, HOLDER_FILE), { force: true })
+      }
     } catch {
       // A full or vanished disk. The next opening then doubts its continuity, which is the safe answer.
     } finally {

@@ -1,5 +1,17 @@
 import assert from 'node:assert/strict'
-import { chmod, chown, cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, onTestFinished } from 'vitest'
 import { passphrase } from '../../src/level/index.ts'
@@ -159,6 +171,30 @@ describe('a directory that vanishes while the store is open', () => {
     const store = await openAt(place)
     await rm(place.directory, { recursive: true })
     await store.close()
+  })
+
+  onPosix('acknowledges nothing that nobody would find again', async () => {
+    const place = await newPlace()
+    const store = await openAt(place)
+    await rm(place.directory, { recursive: true })
+    await assert.rejects(store.partition('public').write([put('a', '1')]), { code: 'STORE_MOVED' })
+  })
+
+  onPosix('is where it went with what was acknowledged; what takes its place is left alone', async () => {
+    const place = await newPlace()
+    const other = { ...place, directory: join(place.root, 'other') }
+    await storeWith(other, put('b', '2'))
+    const store = await openAt(place)
+    const rows = store.partition('public')
+    await rows.write([put('a', '1')])
+    const elsewhere = join(place.root, 'elsewhere')
+    await rename(place.directory, elsewhere)
+    await rename(other.directory, place.directory)
+    const before = await filesOf(place.directory)
+    await assert.rejects(rows.write([put('c', '3')]), { code: 'STORE_MOVED' })
+    await store.close()
+    assert.deepEqual(await filesOf(place.directory), before)
+    assert.equal(await textAt(await openAt({ ...place, directory: elsewhere }), 'a'), '1')
   })
 })
 

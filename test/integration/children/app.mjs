@@ -1,5 +1,5 @@
 /**
- * A program that keeps its memory with cis, on the built package: app.mjs <home>
+ * A program that keeps its memory with cis, on the built package: app.mjs <home> [<options as JSON>]
  *
  * It does what the lines of its standard input say, without waiting for one before it begins the next, and answers:
  *
@@ -12,26 +12,55 @@ import { subscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { isDeepStrictEqual } from 'node:util'
-import { AgentExecutor, ConflictGuard, createNode, homeAt, joinHome, keyFile, openMemory } from 'cis-memory'
+import {
+  AgentExecutor,
+  ConflictGuard,
+  createNode,
+  homeAt,
+  initHome,
+  joinHome,
+  keyFile,
+  openMemory
+} from 'cis-memory'
+import { doom } from './doom.mjs'
+import { works } from './works.mjs'
 
-const [directory] = process.argv.slice(2)
+const [directory, options = '{}'] = process.argv.slice(2)
 const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
 const WRITES_IN_FLIGHT = 64
 
 let memory
 let node
-let isWriting = false
+let isGoing = false
+
+const { clockOffsetMs = 0, doomed } = JSON.parse(options)
+const { now } = Date
+const setClock = (offsetMs) => {
+  Date.now = () => now() + offsetMs
+}
+setClock(clockOffsetMs)
+if (doomed !== undefined) doom(doomed)
 const dialled = new Set()
 subscribe('net.client.socket', ({ socket }) => {
   socket.once('connect', () => dialled.add(socket.remotePort ?? 'local socket'))
 })
 
 const say = (...line) => process.stdout.write(`${JSON.stringify(line)}\n`)
+const tell = (domain, done) => say(0, 'wrote', { domain, ...done })
 
 const actions = {
   open: async ({ scope = '/', ...names }) => {
-    memory = await openMemory({ directory, key: keyFile(homeAt(directory).keyFile), scope, ...names })
+    const history = { keepDays: 30, keepVersions: 0 }
+    memory = await openMemory({
+      directory,
+      key: keyFile(homeAt(directory).keyFile),
+      scope,
+      history,
+      ...names
+    })
   },
+
+  init: ({ device }) => initHome({ home: directory, space: 'team', device, listen: [] }),
 
   join: ({ code, device }) => joinHome({ home: directory, code, device, listen: [] }),
 
@@ -48,12 +77,13 @@ const actions = {
   put: async ({ domain = 'public', path, value, ...options }) =>
     (await memory[domain].put(path, value, options)).entryId,
 
-  /** Writes `count` memories of `valueBytes` random bytes each. */
+  /** Writes `count` memories of `valueBytes` random bytes each, and says what is acknowledged. */
   fill: async ({ prefix, count, valueBytes }) => {
     let next = 0
     const work = async () => {
       for (let i = next++; i < count; i = next++) {
-        await memory.public.put(`${prefix}/${i}`, new Uint8Array(randomBytes(valueBytes)))
+        const value = new Uint8Array(randomBytes(valueBytes))
+        tell('public', await memory.public.put(`${prefix}/${i}`, value))
       }
     }
     await Promise.all(Array.from({ length: WRITES_IN_FLIGHT }, work))
@@ -61,17 +91,31 @@ const actions = {
 
   /** Writes until told to stop, and says each path once its write is acknowledged. */
   write: async ({ prefix }) => {
-    isWriting = true
-    for (let i = 0; isWriting; i++) {
-      const path = `${prefix}/${i}`
-      await memory.public.put(path, i)
-      say(0, 'wrote', path)
-    }
+    isGoing = true
+    for (let i = 0; isGoing; i++) tell('public', await memory.public.put(`${prefix}/${i}`, i))
+  },
+
+  /** Does several kinds of work at once until told to stop, and says what is acknowledged. */
+  work: async ({ kinds, run, peer }) => {
+    isGoing = true
+    const place = { memory, node, home: directory, run, peer, tell, isGoing: () => isGoing }
+    await Promise.all(kinds.map((kind) => works[kind](place)))
   },
 
   stop: () => {
-    isWriting = false
+    isGoing = false
   },
+
+  /** Has it die at a later step: see doom.mjs. */
+  doom,
+
+  /** Gives its rights up for those of another account. */
+  demote: ({ id }) => {
+    process.setgid(id)
+    process.setuid(id)
+  },
+
+  clock: ({ offsetMs }) => setClock(offsetMs),
 
   /** Whether a path holds this, which is read as the base of the next write. */
   holds: async ({ domain = 'public', path, value }) => {
@@ -97,6 +141,17 @@ const actions = {
     const reads = await Promise.all(paths.map((path) => memory.public.get(path)))
     return paths.filter((_, i) => reads[i].state === 'absent')
   },
+
+  /** Which of these words are not in a document. */
+  untyped: async ({ path, words }) => {
+    const document = await memory.public.doc(path)
+    const text = document.doc.getText('text').toString()
+    await document.close()
+    return words.filter((word) => !text.includes(word))
+  },
+
+  /** Whether the audit log is whole, and has what was noted. */
+  verify: ({ noted }) => memory.audit.verify(noted === undefined ? {} : { noted }),
 
   /** Every public memory: where it is, the entry that is live there, and whether it was written here. */
   entries: async () => {

@@ -5,6 +5,8 @@ import type { Sandbox } from './sandbox.ts'
 
 const SCRIPT = fileURLToPath(new URL('../children/app.mjs', import.meta.url))
 
+const SHELL_BLOCK_BYTES = 512
+
 /** What an app says of an operation that failed. */
 export class AppError extends Error {
   override readonly name = 'AppError'
@@ -19,11 +21,40 @@ export class AppError extends Error {
   }
 }
 
+/** Something that a program was told is durable. */
+export interface Acknowledged {
+  readonly domain: 'public' | 'private' | 'document' | 'audit'
+  /** Absolute, but for a document. */
+  readonly path: string
+  /** What an import wrote has none. */
+  readonly entryId?: string
+  readonly replaced?: readonly string[]
+  /** What was typed into a document. */
+  readonly word?: string
+  /** How far the audit log went. */
+  readonly head?: { readonly seq: number; readonly digest: string }
+}
+
+export interface AppOptions {
+  /** How far its clock is off. */
+  readonly clockOffsetMs?: number
+  /** Larger files are refused to it, as if the disk were full. */
+  readonly maxFileBytes?: number
+  /** Where it dies. See `children/doom.mjs`. */
+  readonly doomed?: Doom
+}
+
+/** The step of what a program writes at which it dies, and where in it. */
+export interface Doom {
+  readonly steps: number
+  readonly when: 'before' | 'during' | 'after'
+}
+
 type Told = { readonly code?: string; readonly message: string }
 type Line =
   | readonly [id: number, 'ok', unknown]
   | readonly [id: number, 'error', Told]
-  | readonly [0, 'wrote', string]
+  | readonly [0, 'wrote', Acknowledged]
 
 interface Question {
   readonly resolve: (result: unknown) => void
@@ -34,8 +65,8 @@ interface Question {
 export class App {
   readonly home: string
   readonly child: Child
-  /** Paths whose writes it has been told are durable, in order. */
-  readonly wrote: string[] = []
+  /** What it was told is durable, in order. */
+  readonly wrote: Acknowledged[] = []
   readonly #open = new Map<number, Question>()
   #asked = 0
 
@@ -50,9 +81,15 @@ export class App {
     })
   }
 
-  static start(sandbox: Sandbox, name: string): App {
+  static start(sandbox: Sandbox, name: string, options: AppOptions = {}): App {
     const home = join(sandbox.directory, name)
-    return new App(home, sandbox.start(process.execPath, [SCRIPT, home]))
+    const { maxFileBytes, ...others } = options
+    const command = [process.execPath, SCRIPT, home, JSON.stringify(others)]
+    if (maxFileBytes === undefined)
+      return new App(home, sandbox.start(command[0] as string, command.slice(1)))
+    const blocks = Math.ceil(maxFileBytes / SHELL_BLOCK_BYTES)
+    const limited = `trap "" XFSZ; ulimit -f ${blocks}; exec "$@"`
+    return new App(home, sandbox.start('sh', ['-c', limited, 'sh', ...command]))
   }
 
   /** Has it do one thing. Several may be under way. @throws {AppError} when that fails there */

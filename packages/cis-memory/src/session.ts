@@ -27,6 +27,7 @@ export type {
   MemoryItem,
   MemoryValue,
   MergeProposal,
+  Notice,
   PolicyDecision,
   Read,
   Resolution,

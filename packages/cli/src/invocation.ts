@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
-import type { CisSession, Domain } from 'cis-memory/session'
+import type { CisSession, Domain, Notice } from 'cis-memory/session'
 import { codeOf, usageError } from './errors.ts'
 import type { Host, Program } from './host.ts'
 import { Output } from './output.ts'
-import { printableLine } from './render/terminal-text.ts'
+import { noticeText } from './render/notice.ts'
+import { printableJson, printableLine } from './render/terminal-text.ts'
 
 /** What every command accepts. */
 export interface GlobalOptions {
@@ -117,7 +118,15 @@ export class Invocation {
     const { signal } = this.host
     const session = await library.openSession({ home: this.home, scope, domain, signal })
     this.#sessions.push(session)
+    if (session.notice !== undefined) this.tellNotice(session.notice)
     return session
+  }
+
+  /** Something about the store that its owner has to know: always told. */
+  tellNotice(notice: Notice): void {
+    const { output } = this
+    if (output.isJson) output.complainCommand(printableJson({ notice }))
+    else output.complain(`${output.talkColors.yellow('Notice:')} ${noticeText(notice)}`)
   }
 
   /** For commands that would do what `--dry-run` promises not to. */

@@ -2,6 +2,7 @@ import type {
   EntryId,
   HomeResult,
   ImportOutcome,
+  Notice,
   PeerInfo,
   StatusResult,
   SyncEvent
@@ -302,8 +303,10 @@ describe('peers and status', () => {
     memories: { public: 12, private: 3, limit: 1000 },
     openConflicts: 1,
     pending: 2,
+    notices: [],
     peers: { known: 1, connected: 0 }
   }
+  const restored: Notice = { kind: 'epoch', reason: 'copied-or-restored', at: NOW }
 
   it('lists peers without what their names could do to a terminal', async () => {
     const { stdout } = await cis(['peers', 'list'], { streams: { 'peers.list': () => [peer] } })
@@ -327,6 +330,26 @@ describe('peers and status', () => {
     expect((await cis(['status', '--json'], { calls })).records()).toMatchObject([
       { pid: 42, openConflicts: 1 }
     ])
+  })
+
+  it('shows that a store was copied, and that two copies of one have written', async () => {
+    const fork = {
+      kind: 'fork',
+      deviceName: 'desk\u001btop',
+      device: peer.device,
+      actor: '5'.repeat(32)
+    } as unknown as Notice
+    const calls = { status: () => ({ ...status, notices: [restored, fork] }) }
+    const { stdout } = await cis(['status'], { calls })
+    expect(stdout).toContain('notice     this store is a copy, or was put back from a backup. Since 2026-03-01 09:30 UTC')
+    expect(stdout).toContain('notice     two copies of the store of desk␛top have written under one name')
+  })
+
+  it('whatever command finds that out says so, also when it is to be quiet', async () => {
+    const scene = { calls: { status: () => status }, notice: restored }
+    expect((await cis(['-q', 'status'], scene)).stderr).toMatch(/^Notice: this store is a copy/)
+    const { stderr } = await cis(['--json', 'status'], scene)
+    expect(JSON.parse(stderr)).toEqual({ notice: restored })
   })
 
   it('does not take where counting stopped for a count', async () => {

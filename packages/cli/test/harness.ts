@@ -6,6 +6,7 @@ import type {
   CisSession,
   Conflict,
   EntryId,
+  Notice,
   SessionOptions,
   ShownConflict,
   StreamArguments,
@@ -27,6 +28,8 @@ export interface Scene {
   readonly streams?: Streams
   readonly library?: Partial<Library>
   readonly via?: CisSession['via']
+  /** What opening the store has brought to light. */
+  readonly notice?: Notice
   /** What `.cis.toml` says. @default '/acme/web' */
   readonly projectScope?: string | undefined
   readonly stdin?: string
@@ -73,6 +76,7 @@ export async function cis(argv: readonly string[], given: Scene = {}): Promise<R
   const session = (options: SessionOptions): CisSession => ({
     scope: options.scope ?? '/',
     via: scene.via ?? 'socket',
+    notice: scene.notice,
     async call<K extends CallName>(name: K, args: CallArguments<K>): Promise<CallResult<K>> {
       asked.push([name, args])
       const handler = scene.calls?.[name]

@@ -14,6 +14,7 @@ import type { OverwrittenKey } from './documents/overwritten.ts'
 import type { MemoryValue } from './entry/value.ts'
 import type { CleanedHistory, CleanHistoryOptions } from './history/clean.ts'
 import type { AbortOptions } from './ports/channel.ts'
+import type { EpochReason } from './replica/epoch-row.ts'
 import type {
   Conflict,
   ConflictMode,
@@ -22,6 +23,7 @@ import type {
   HistoryItem,
   MemoryItem,
   MergeProposal,
+  Notice,
   Read,
   SettledConflict,
   ValueRead,
@@ -192,8 +194,11 @@ export interface MemoryEvents {
   'curated:stale': CustomEvent<StaleCurated>
   /** One actor was seen to have written two things under one number. */
   'fork:found': CustomEvent<{ readonly actor: string }>
-  /** This store goes on under a new actor, because its continuity was in doubt. */
-  'epoch:started': CustomEvent<{ readonly reason: string }>
+  /**
+   * This store goes on under a new name while it is open. When it does so on being opened, nobody listens yet: ask for the
+   * notices.
+   */
+  'epoch:started': CustomEvent<{ readonly reason: EpochReason }>
 }
 
 export interface EntryEvent {
@@ -290,6 +295,8 @@ export interface Memory extends AsyncDisposable {
    * What peers still have of it may come back with a sync, and does no harm.
    */
   cleanHistory(options?: CleanHistoryOptions): Promise<CleanedHistory>
+  /** What the owner has to know about this store, whatever the scope: that it is a copy, or that two copies write. */
+  getNotices(options?: AbortOptions): Promise<readonly Notice[]>
   /** A view of this moment for checks that must not change under the reader. Close it. */
   snapshot(): MemorySnapshot
   addEventListener<K extends keyof MemoryEvents>(

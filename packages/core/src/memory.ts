@@ -40,6 +40,7 @@ import type {
   Domain,
   MemoryItem,
   MergeProposal,
+  Notice,
   Read,
   SettledConflict,
   Version
@@ -194,6 +195,11 @@ class ScopedMemory implements Memory {
   async cleanHistory(options: CleanHistoryOptions = {}): Promise<CleanedHistory> {
     options.signal?.throwIfAborted()
     return this.#replica.history.clean((codec) => codec.tokens.of(this.scope), options)
+  }
+
+  async getNotices({ signal }: AbortOptions = {}): Promise<readonly Notice[]> {
+    signal?.throwIfAborted()
+    return this.#replica.notices()
   }
 
   snapshot(): MemorySnapshot {

@@ -1,6 +1,7 @@
 import type { ActorId } from '@cis-memory/clock'
 import type { DeviceId } from './entry/ed25519.ts'
 import type { MemoryValue } from './entry/value.ts'
+import type { EpochReason } from './replica/epoch-row.ts'
 
 /** Names one immutable entry: the first 16 bytes of its hash as 32 hex digits. */
 export type EntryId = string & { readonly __entryId: unique symbol }
@@ -185,3 +186,23 @@ export interface HistoryItem {
   /** Whether it is live now, or was replaced. */
   readonly isLive: boolean
 }
+
+/**
+ * Something about a store that its owner has to know, for as long as it is so.
+ *
+ * - `epoch`: it goes on under a new name, because it could not be sure to know all it had written.
+ * - `fork`: a device wrote two things under one number, as two copies of one store do. Both are kept.
+ */
+export type Notice =
+  | {
+      readonly kind: 'epoch'
+      readonly reason: Exclude<EpochReason, 'first-open' | 'per-open'>
+      /** Milliseconds since 1970, by the clock of this device. */
+      readonly at: number
+    }
+  | {
+      readonly kind: 'fork'
+      readonly actor: ActorId
+      readonly device: DeviceId
+      readonly deviceName: string
+    }

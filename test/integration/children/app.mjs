@@ -150,6 +150,8 @@ const actions = {
     return words.filter((word) => !text.includes(word))
   },
 
+  notices: () => memory.getNotices(),
+
   /** Whether the audit log is whole, and has what was noted. */
   verify: ({ noted }) => memory.audit.verify(noted === undefined ? {} : { noted }),
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
 import { decodeInvitation, encodeInvitation } from '@cis-memory/core/sync'
 import { homeAt } from 'cis-memory'
 import { Random } from '../../simulator/src/random.ts'
@@ -114,7 +115,7 @@ export class World implements AsyncDisposable {
     const isMade = await this.#dies(dying, dying.ask('init', { device: 'host' }), 'founding')
     this.#host = this.#device('host', this.#start('host'))
     await this.#again(this.#host.app.ask('init', { device: 'host' }), isMade)
-    await this.#host.app.ask('open')
+    await this.#open(this.#host)
     this.#guest = await this.#join()
   }
 
@@ -148,7 +149,7 @@ export class World implements AsyncDisposable {
     }
     const device = this.#device(name, this.#start(name))
     await this.#again(join(device.app), isJoined)
-    await device.app.ask('open')
+    await this.#open(device)
     return device
   }
 
@@ -177,7 +178,7 @@ export class World implements AsyncDisposable {
     const kinds = this.#kindsFor(victim)
     if (kind === 'working') await victim.app.ask('doom', this.#doom('working'))
     const work = async (): Promise<void> => {
-      if (kind === 'opening') await victim.app.ask('open')
+      if (kind === 'opening') await this.#open(victim)
       await this.#work(victim, kinds)
     }
     assert.equal(await isDone(work()), false, 'somebody ended its work before it was told to')
@@ -195,7 +196,7 @@ export class World implements AsyncDisposable {
     if (isOverWire) void this.#wire.after(passed).then(() => victim.app.crash())
     else if (kind === 'working') await victim.app.ask('doom', this.#doom('working'))
     const work = async (device: Device): Promise<void> => {
-      if (device === victim && kind === 'opening') await device.app.ask('open')
+      if (device === victim && kind === 'opening') await this.#open(device)
       await this.#connect(device)
       await this.#work(device, kinds.get(device) ?? [])
     }
@@ -231,7 +232,7 @@ export class World implements AsyncDisposable {
     const home = homeAt(app.home)
     const copy = await copyStore(home)
     this.#restart(device)
-    const [inspection] = await Promise.all([inspect(copy, home), device.app.ask('open')])
+    const [inspection] = await Promise.all([inspect(copy, home), this.#open(device)])
     const complaints = [
       ...inspection.complaints,
       ...this.#records.add(inspection.entries.values()),
@@ -277,7 +278,13 @@ export class World implements AsyncDisposable {
     assert.deepEqual(complaints, [], `${device.name} at the end`)
   }
 
-  /** Goes on the network: the host is behind the wire, and the others know it by the wire alone. */
+  /** The host is behind the wire, and known by the wire alone. */
+  async #open({ app }: Device): Promise<void> {
+    await rm(homeAt(app.home).peersFile, { force: true })
+    await app.ask('open')
+  }
+
+  /** Goes on the network. */
   async #connect(device: Device): Promise<void> {
     if (device.isConnected) return
     const { app } = device

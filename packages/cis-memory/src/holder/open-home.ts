@@ -15,7 +15,8 @@ import { Holder, type HolderOptions } from './holder.ts'
 export async function openBackend(home: Home, connection: ConnectionScope): Promise<Backend> {
   const holder = await Holder.open(await configuredOptions(home, { isMergingByPolicy: false }))
   try {
-    return { ...holder.open(connection), via: 'store', isOpen: true, close: () => holder.close() }
+    const { openingNotice: notice } = holder.replica
+    return { ...holder.open(connection), via: 'store', isOpen: true, notice, close: () => holder.close() }
   } catch (error) {
     await holder.close()
     throw error
@@ -46,7 +47,8 @@ export async function runNodeHere(options: RunNodeOptions): Promise<RunningNode>
     const node = await holder.node()
     signal?.throwIfAborted()
     signal?.addEventListener('abort', onEnd, { once: true })
-    return { addresses: node.addresses(), ended, close, [Symbol.asyncDispose]: close }
+    const { openingNotice: notice } = holder.replica
+    return { addresses: node.addresses(), notice, ended, close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
     throw error

@@ -15,6 +15,7 @@ import type {
   HistoryItem,
   MemoryItem,
   MemoryValue,
+  Notice,
   Read,
   SearchHit,
   Version,
@@ -169,6 +170,8 @@ export type SyncEvent =
       readonly failed: number
       /** Conflicts open in the session's scope now. */
       readonly openConflicts: number
+      /** What it has brought to light about this store or another, if anything. */
+      readonly notices?: readonly Notice[] | undefined
     }
 
 export interface CurateArguments {
@@ -235,6 +238,8 @@ export interface StatusResult extends NodeInfo {
   readonly openConflicts: number
   /** Entries that arrived and cannot be judged yet. */
   readonly pending: number
+  /** What the owner has to know about this store. */
+  readonly notices: readonly Notice[]
   readonly peers: { readonly known: number; readonly connected: number }
 }
 

@@ -1,4 +1,4 @@
-import type { DeviceId, Memory, Replica, Runtime } from '@cis-memory/core'
+import type { DeviceId, Memory, Notice, Replica, Runtime } from '@cis-memory/core'
 import type { Node, NodeSyncOptions } from '@cis-memory/transport'
 import { CisError } from '../errors.ts'
 import { given } from '../given.ts'
@@ -85,6 +85,7 @@ export function nodeCalls(host: NodeHost, session: SessionMemory): Calls {
         memories: counts,
         openConflicts: await countConflicts(memory, { signal }),
         pending: await snapshot.pendingCount(),
+        notices: await host.replica.notices(),
         peers: { known: otherMembers(host).length, connected: info.connectedPeers.length }
       }
     }
@@ -148,6 +149,7 @@ async function* sync(
     throw new CisError('CIS_NO_PEER_REACHED', 'this device is alone in its space; invite another first')
   }
   const node = await host.node()
+  const known = new Set((await host.replica.notices()).map(nameOf))
   const targets = named === undefined ? await reachable(host, node, signal) : [named]
   const events = new EventQueue<SyncEvent>()
   const leaving = new AbortController()
@@ -182,7 +184,14 @@ async function* sync(
       'no peer could be synced with. Check that one of those this device knows runs and can be reached'
     )
   }
-  yield { type: 'done', ...counts, openConflicts: await countConflicts(memory, { signal }) }
+  const openConflicts = await countConflicts(memory, { signal })
+  const notices = (await host.replica.notices()).filter((notice) => !known.has(nameOf(notice)))
+  yield { type: 'done', ...counts, openConflicts, ...(notices.length > 0 && { notices }) }
+}
+
+/** Tells notices apart. */
+function nameOf(notice: Notice): string {
+  return notice.kind === 'fork' ? notice.actor : `${notice.reason} ${notice.at}`
 }
 
 const PEER_FAILURE = /^(?:SYNC|TRANSPORT)_/

@@ -1,4 +1,4 @@
-import type { AbortOptions, Domain } from '@cis-memory/core'
+import type { AbortOptions, Domain, Notice } from '@cis-memory/core'
 import type {
   CallArguments,
   CallName,
@@ -17,6 +17,8 @@ export interface CisSession extends AsyncDisposable {
   readonly scope: string
   /** Whether this process has the store open, or another one answers through its local socket. */
   readonly via: 'store' | 'socket'
+  /** What opening the store has brought to light, when this session opened it: its owner has to be told. */
+  readonly notice?: Notice | undefined
   /**
    * Asks once.
    *
@@ -76,6 +78,8 @@ export interface RunNodeOptions extends AbortOptions {
 /** A node that runs until it is closed, asked to shut down, or its signal aborts. */
 export interface RunningNode extends AsyncDisposable {
   readonly addresses: readonly string[]
+  /** What opening the store has brought to light: its owner has to be told. */
+  readonly notice?: Notice | undefined
   /** Resolves once it has ended, whatever ended it. */
   readonly ended: Promise<void>
   close(): Promise<void>

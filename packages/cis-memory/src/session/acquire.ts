@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises'
-import type { AbortOptions, Runtime } from '@cis-memory/core'
+import type { AbortOptions, Notice, Runtime } from '@cis-memory/core'
 import { CisError } from '../errors.ts'
 import { given } from '../given.ts'
 import type { Home } from '../home.ts'
@@ -14,6 +14,8 @@ export interface Backend extends OperationHandler {
   readonly via: 'store' | 'socket'
   /** Whether it is there, as far as this side has heard. */
   readonly isOpen: boolean
+  /** What opening the store has brought to light. */
+  readonly notice?: Notice | undefined
 }
 
 export interface AcquireOptions extends AbortOptions {

@@ -1,4 +1,4 @@
-import type { AbortOptions, Runtime } from '@cis-memory/core'
+import type { AbortOptions, Notice, Runtime } from '@cis-memory/core'
 import { HOLDER_WAIT_MS } from '../limits.ts'
 import type {
   CallArguments,
@@ -41,6 +41,10 @@ export class Session implements CisSession {
 
   get via(): 'store' | 'socket' {
     return this.#backend.via
+  }
+
+  get notice(): Notice | undefined {
+    return this.#backend.notice
   }
 
   async call<K extends CallName>(

@@ -48,7 +48,9 @@ async function sync(
   for await (const event of session.stream('memory.sync', args, { signal: host.signal })) {
     if (output.isJson) await output.record(event)
     else tell(cli, event)
-    if (event.type === 'done') openConflicts = event.openConflicts
+    if (event.type !== 'done') continue
+    openConflicts = event.openConflicts
+    for (const notice of event.notices ?? []) cli.tellNotice(notice)
   }
   if (openConflicts === 0) return EXIT.done
   if (cli.canAsk && (await wantsToSettle(cli))) return walkAll(cli, session, undefined)

@@ -19,7 +19,8 @@ async function runNode(cli: Invocation): Promise<ExitCode> {
   const library = await host.library()
   const node = await library.runNode({ home: cli.home, signal: host.signal })
   try {
-    const { addresses } = node
+    const { addresses, notice } = node
+    if (notice !== undefined) cli.tellNotice(notice)
     if (output.isJson) await output.record({ type: 'listening', pid: process.pid, addresses })
     else for (const address of addresses) await output.line(printableLine(address))
     output.talk(`The node runs as process ${process.pid}. Ctrl-C ends it.`)

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { action, type Registration } from '../action.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import type { Invocation } from '../invocation.ts'
+import { noticeText } from '../render/notice.ts'
 import { printableLine } from '../render/terminal-text.ts'
 import { count } from '../render/time.ts'
 import { name, shortId } from '../render/version.ts'
@@ -36,7 +37,7 @@ type Fact = readonly [label: string, text: string]
 
 function facts(cli: Invocation, status: StatusResult): Fact[] {
   const { dataColors } = cli.output
-  const { device, space, memories, peers, openConflicts, pending } = status
+  const { device, space, memories, peers, openConflicts, pending, notices } = status
   const counted = (domain: Domain): string =>
     memories[domain] === memories.limit ? `${memories.limit} or more` : String(memories[domain])
   const conflicts = count(openConflicts, 'conflict is', 'conflicts are')
@@ -55,6 +56,7 @@ function facts(cli: Invocation, status: StatusResult): Fact[] {
     ...(pending === 0
       ? []
       : [['pending', `${count(pending, 'entry', 'entries')} arrived and cannot be judged yet`] as Fact]),
+    ...notices.map((notice): Fact => ['notice', dataColors.yellow(noticeText(notice))]),
     ['peers', `${peers.known} known, ${peers.connected} connected`],
     ['node', status.isListening ? `process ${status.pid}` : 'not running'],
     ...status.addresses.map((address, i): Fact => [i === 0 ? 'addresses' : '', printableLine(address)])

@@ -116,6 +116,11 @@ export class Membership {
     return device !== undefined && this.#succeeded.get(actor)?.has(device) === true
   }
 
+  /** Actors that have written two things under one number. */
+  forkedActors(): readonly ActorId[] {
+    return [...this.#forked]
+  }
+
   isForked(actor: ActorId): boolean {
     return this.#forked.has(actor)
   }

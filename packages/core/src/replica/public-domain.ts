@@ -20,6 +20,7 @@ import type { SpaceId } from '../entry/space-keys.ts'
 import { CoreError, invariant } from '../errors.ts'
 import { MAX_COMMIT_ENTRIES } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
+import { decodeEpochRow, type EpochReason, type EpochStart, encodeEpochRow } from './epoch-row.ts'
 import type { WriterHost } from './group-writer.ts'
 import type { Membership } from './membership.ts'
 import { type DomainCodec, type OpenedEntry, pathName } from './open-entry.ts'
@@ -31,6 +32,7 @@ import type { ConflictChange, MergedDocuments, Replacement } from './transaction
 import { WriteFate } from './write-fate.ts'
 
 const OWN_KEY = metaKey('own')
+const EPOCH_KEY = metaKey('epoch')
 export const INSTANCE_BYTES = 16
 
 /** What became durable in one batch. */
@@ -42,8 +44,8 @@ export interface DurableChange {
   /** Actors now known to have written two things under one number. */
   readonly forks: readonly ActorId[]
   readonly isLocal: boolean
-  /** Whether it goes on as a new actor from here. */
-  readonly isNewEpoch: boolean
+  /** Why it goes on as a new actor from here, when it does. */
+  readonly newEpoch: EpochReason | undefined
 }
 
 /** What an open public domain is made of. */
@@ -191,7 +193,7 @@ export class PublicDomain implements WriterHost {
       documents,
       forks,
       isLocal: transaction.isLocal,
-      isNewEpoch: transaction.isOvertaken
+      newEpoch: transaction.isOvertaken ? transaction.doubt : undefined
     })
     return conflicts.filter((change) => this.#isContested(change)).length
   }
@@ -202,10 +204,17 @@ export class PublicDomain implements WriterHost {
   }
 
   /** Goes on as a new actor. */
-  async startEpoch(): Promise<void> {
+  async startEpoch(reason: EpochReason): Promise<void> {
     const transaction = this.begin()
     transaction.isOvertaken = true
+    transaction.doubt = reason
     await this.write(transaction)
+  }
+
+  /** When it went on as the actor it is; `undefined` when an older version did not say. */
+  async epochStart(): Promise<EpochStart | undefined> {
+    const row = await this.rows.get(EPOCH_KEY)
+    return row === undefined ? undefined : decodeEpochRow(row)
   }
 
   /** Who writes once a transaction is durable, and under which name of its numbering; `undefined` when as before. */
@@ -239,6 +248,7 @@ export class PublicDomain implements WriterHost {
     const epoch = (before === undefined ? 0 : (membership.epochOf(before)?.epoch ?? 0)) + 1
     const record = createEpoch(key, this.space, epoch, runtime.random(RECORD_NONCE_BYTES), before)
     await transaction.receivedFrom(NO_BYTES, async () => transaction.addRecord(record))
+    transaction.put(EPOCH_KEY, encodeEpochRow({ reason: transaction.doubt, at: transaction.now }))
     return this.#rename(transaction, record.actor)
   }
 

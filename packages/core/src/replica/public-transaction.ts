@@ -3,6 +3,7 @@ import type { RowReader } from '@cis-memory/store'
 import { NO_BYTES } from '../entry/bytes.ts'
 import type { Commit } from '../entry/commit.ts'
 import type { SystemRecord } from '../entry/records.ts'
+import type { EpochReason } from './epoch-row.ts'
 import { encodeFeedRow } from './feed-row.ts'
 import type { DomainCodec } from './open-entry.ts'
 import { feedKey, headKey, recordKey } from './rows.ts'
@@ -36,6 +37,8 @@ export class PublicTransaction extends Transaction {
   readonly #cursor: FeedCursor
   /** Whether it was begun for local writes rather than for what a peer sent. */
   readonly isLocal: boolean
+  /** Why we go on as another actor with it, when we do. */
+  doubt: EpochReason = 'written-elsewhere'
   /** Whether it shows that our own actor is in use elsewhere, so that with it we go on as another. */
   isOvertaken = false
   /** Heads that this transaction raises. */

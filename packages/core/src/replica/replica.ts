@@ -1,5 +1,5 @@
 import type { ActorId } from '@cis-memory/clock'
-import type { Store } from '@cis-memory/store'
+import type { Continuity, Store } from '@cis-memory/store'
 import { TypedEventEmitter } from 'main-event'
 import { AuditLog } from '../audit/audit-log.ts'
 import { ConflictAnnouncer } from '../conflict/conflict-announcer.ts'
@@ -20,7 +20,8 @@ import { AUDIT_RETENTION_MS, DEFAULT_CONFLICT_RETENTION_MS } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { Batch } from '../sync/batch.ts'
 import type { FeedPage, FeedQuery, IngestReport, IngestSource, SyncReplica } from '../sync/sync-replica.ts'
-import type { Domain } from '../versions.ts'
+import type { Domain, Notice } from '../versions.ts'
+import type { EpochReason } from './epoch-row.ts'
 import { Feed } from './feed.ts'
 import { GroupWriter, type Plan, type WrittenEntry } from './group-writer.ts'
 import { HeldEntries } from './held.ts'
@@ -97,6 +98,7 @@ export class Replica implements Directory, SyncReplica {
   readonly #announcer: ConflictAnnouncer
   readonly #staleAnnouncer: StaleAnnouncer
   #isClosed = false
+  #openingNotice: Notice | undefined
   /** What is known to be on disk in durability `os`. */
   #syncedLsn = 0n
 
@@ -219,12 +221,13 @@ export class Replica implements Directory, SyncReplica {
     }
     const isContinued = publicDomain.hasActor && store.continuity === 'kept' && options.epoch !== 'per-open'
     if (!isContinued) {
-      await publicDomain.startEpoch()
+      await publicDomain.startEpoch(reasonToStart(publicDomain.hasActor, store.continuity))
       privateDomain.startEpoch()
       await privateDomain.keepActor()
     }
     await store.acceptContinuity()
     replica = new Replica(options, parts)
+    if (!isContinued) replica.#openingNotice = (await replica.notices()).find(({ kind }) => kind === 'epoch')
     if (held.size > 0) await replica.#ingest.retry()
     return replica
   }
@@ -319,6 +322,22 @@ export class Replica implements Directory, SyncReplica {
       for (const { path, entryId } of written) this.#emitEntry('entry:committed', domain, path, entryId)
     }
     return written
+  }
+
+  /** What opening it has brought to light, before anybody could listen. */
+  get openingNotice(): Notice | undefined {
+    return this.#openingNotice
+  }
+
+  /** What its owner has to know about this store. */
+  async notices(): Promise<readonly Notice[]> {
+    const start = await this.#public.epochStart()
+    const forks = this.membership.forkedActors().map((actor): Notice => {
+      const { device, name: deviceName } = this.authorOf(actor)
+      return { kind: 'fork', actor, device, deviceName }
+    })
+    if (start === undefined || start.reason === 'first-open' || start.reason === 'per-open') return forks
+    return [{ kind: 'epoch', reason: start.reason, at: start.at }, ...forks]
   }
 
   authorOf(actor: ActorId): { device: DeviceId; name: string } {
@@ -430,14 +449,11 @@ export class Replica implements Directory, SyncReplica {
       if (entry.payload !== undefined) this.#emitEntry(type, 'public', entry.payload.path, entry.entryId)
     }
     for (const actor of change.forks) this.#emit('fork:found', { actor })
-    if (change.isNewEpoch) {
+    if (change.newEpoch !== undefined) {
       this.#private.startEpoch()
       // A batch that fails ends the private domain until the store is opened again.
       this.#queue.run(() => this.#private.keepActor()).catch(() => undefined)
-      this.#emit('epoch:started', {
-        reason:
-          'a peer has seen a write of this store that is not in it, so it was restored, or a copy of it is in use'
-      })
+      this.#emit('epoch:started', { reason: change.newEpoch })
     }
     this.#announcer.announce(change)
     this.#staleAnnouncer.announce(change)
@@ -459,4 +475,9 @@ export class Replica implements Directory, SyncReplica {
   #emit<K extends keyof ReplicaEvents>(type: K, detail: ReplicaEvents[K]['detail']): void {
     this.events.dispatchEvent(new CustomEvent(type, { detail }))
   }
+}
+
+function reasonToStart(hasActor: boolean, continuity: Continuity): EpochReason {
+  if (!hasActor) return 'first-open'
+  return continuity === 'kept' ? 'per-open' : continuity
 }

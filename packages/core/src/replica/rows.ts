@@ -15,7 +15,7 @@
  *   S record16                  a system record
  *   C feed16 scopeκ             how far a peer's feed has been read
  *   Q seq8 id16                 an entry held until it can be judged
- *   M name                      instance and actor of this replica
+ *   M name                      instance and actor of this replica, and since when it is that
  *
  * private partition: E, Y and M, and
  *   U depth κ κ                 a public memory, and a private one that was made from it, in private tokens

@@ -175,11 +175,12 @@ describe('a store that was opened before', () => {
     expect(clone.replica.actor).toBe(a.replica.actor)
     await a.memory.public.put('key', 'after the clone')
     await pull(b, a)
-    let started = 0
-    clone.memory.addEventListener('epoch:started', () => started++)
+    const started: string[] = []
+    clone.memory.addEventListener('epoch:started', ({ detail }) => started.push(detail.reason))
     const { batch } = await b.replica.readFeed(EVERYTHING)
     await clone.replica.ingest(batch, SOURCE)
-    expect(started).toBe(1)
+    expect(started).toEqual(['written-elsewhere'])
+    expect(await clone.memory.getNotices()).toMatchObject([{ kind: 'epoch', reason: 'written-elsewhere' }])
     expect(clone.replica.actor).not.toBe(a.replica.actor)
     expect(clone.replica.instance).not.toEqual(a.replica.instance)
     await clone.memory.public.put('other', 'of the clone')

@@ -341,7 +341,9 @@ describe('peers and status', () => {
     } as unknown as Notice
     const calls = { status: () => ({ ...status, notices: [restored, fork] }) }
     const { stdout } = await cis(['status'], { calls })
-    expect(stdout).toContain('notice     this store is a copy, or was put back from a backup. Since 2026-03-01 09:30 UTC')
+    expect(stdout).toContain(
+      'notice     this store is a copy, or was put back from a backup. Since 2026-03-01 09:30 UTC'
+    )
     expect(stdout).toContain('notice     two copies of the store of desk␛top have written under one name')
   })
 

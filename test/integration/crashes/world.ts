@@ -15,8 +15,8 @@ const PAST_MS = -40 * DAY_MS
 const ROUNDS_IN_THE_PAST = 6
 
 /** Steps of what is written after which somebody dies at the latest. */
-const MAX_STEPS = { working: 60, opening: 25, closing: 8, founding: 40, joining: 40, inviting: 8 }
-const MAX_BYTES_BEFORE_DEATH = 40_000
+const MAX_STEPS = { working: 40, opening: 25, closing: 8, founding: 40, joining: 40, inviting: 8 }
+const MAX_BYTES_BEFORE_DEATH = 20_000
 const MOMENTS = ['before', 'during', 'after'] as const
 const KINDS_OF_WORK = ['settle', 'curate', 'clean', 'transfer', 'type', 'ask'] as const
 

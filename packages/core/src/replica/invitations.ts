@@ -54,7 +54,7 @@ export class Invitations implements InvitationStore {
     return row === undefined ? undefined : decodeInvitationRow(id, row)
   }
 
-  /** When the last invitation that can still be used expires; 0 when there is none. Until then strangers may knock. */
+  /** When the last invitation that somebody can still use expires; 0 when there is none. Until then strangers may knock. */
   async openUntil(): Promise<number> {
     return Math.max(0, ...(await this.#openExpiries()))
   }
@@ -89,7 +89,9 @@ export class Invitations implements InvitationStore {
     const now = this.#replica.runtime.now()
     const expiries: number[] = []
     for await (const { usedBy, expiresAt } of this.#all()) {
-      if (usedBy === undefined && expiresAt > now) expiries.push(expiresAt)
+      // Whoever used it is let in again until it is a member: a crash comes between the two.
+      const isDone = usedBy !== undefined && this.#replica.isMember(usedBy)
+      if (!isDone && expiresAt > now) expiries.push(expiresAt)
     }
     return expiries
   }

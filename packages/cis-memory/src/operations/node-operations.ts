@@ -148,8 +148,9 @@ async function* sync(
   if (named === undefined && otherMembers(host).length === 0) {
     throw new CisError('CIS_NO_PEER_REACHED', 'this device is alone in its space; invite another first')
   }
-  const node = await host.node()
+  // Connecting to a peer brings things to light already.
   const known = new Set((await host.replica.notices()).map(nameOf))
+  const node = await host.node()
   const targets = named === undefined ? await reachable(host, node, signal) : [named]
   const events = new EventQueue<SyncEvent>()
   const leaving = new AbortController()

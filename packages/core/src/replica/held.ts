@@ -74,6 +74,12 @@ export class HeldEntries {
     return this.#slots.has(id)
   }
 
+  /** Whether an entry may have come before its actor was known, with a commit that nobody could check. */
+  isUnproven(id: EntryId): boolean {
+    const wait = this.#slots.get(id)?.wait
+    return wait === undefined || wait.for === 'member'
+  }
+
   /**
    * Adds an entry. Beyond the bounds the oldest go, and with them the checkpoints of the feeds they came by, so that
    * they are sent again.

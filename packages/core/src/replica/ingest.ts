@@ -101,7 +101,11 @@ export class Ingest {
         continue
       }
       report.held++
-      if (this.#held.has(stored.header.id)) continue
+      if (this.#held.has(stored.header.id)) {
+        const isProven = membership.deviceOf(stored.dot.actor) !== undefined
+        if (!isProven || !this.#held.isUnproven(stored.header.id)) continue
+        this.#held.remove(transaction, stored.header.id)
+      }
       const held = toHeld(entry, leavesOf.get(entry.commit.id), source)
       rereadFeeds.push(...(await this.#held.add(transaction, held, wait)))
     }
@@ -136,10 +140,16 @@ export class Ingest {
     for (const { commit, leaves } of batch.commits) {
       const device = membership.deviceOf(commit.actor)
       if (device === undefined) continue
-      const isHead = this.#domain.headOf(commit.actor)?.id === commit.id
-      if (!isHead && !isSignedBy(commit, device)) throw badProof('the signature of a commit does not hold')
+      if (!this.#isHead(commit) && !isSignedBy(commit, device))
+        throw badProof('the signature of a commit does not hold')
       await this.#domain.addCommit(transaction, { commit, leaves }, evidence.has(commit.id))
     }
+  }
+
+  /** Whether a commit is a head here, with the signature that was checked: its id says nothing of that. */
+  #isHead({ actor, id, signature }: Commit): boolean {
+    const head = this.#domain.headOf(actor)
+    return head?.id === id && equalBytes(head.signature, signature)
   }
 
   /** Applies every held entry that can be judged now, until no more can. */
@@ -150,16 +160,17 @@ export class Ingest {
       isGoingOn = false
       for await (const held of this.#held.ready(transaction, isOver)) {
         const { header } = held
-        const wait = this.#waitOf(transaction, membership, header)
+        const device = membership.deviceOf(held.commit.actor)
+        // The signature could not be checked while the actor was unknown.
+        const isForged = device !== undefined && !isSignedBy(held.commit, device)
+        const wait = isForged ? undefined : this.#waitOf(transaction, membership, header)
         if (wait !== undefined) {
           this.#held.keepWaiting(header.id, wait)
           continue
         }
         this.#held.remove(transaction, header.id)
         isGoingOn = true
-        // The signature could not be checked while the actor was unknown.
-        const device = membership.deviceOf(held.commit.actor)
-        if (device === undefined || !isSignedBy(held.commit, device)) continue
+        if (isForged) continue
         await this.#domain.addCommit(transaction, { commit: held.commit, leaves: undefined }, true)
         const stored = storedEntry(header, held.cipher, held.path, 0n)
         await transaction.receivedFrom(held.from, () => transaction.apply(stored))

@@ -1,6 +1,7 @@
 import { type ActorId, timestampFromMs } from '@cis-memory/clock'
 import { MemoryStore } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
+import type { Commit } from '../../src/entry/commit.ts'
 import { DeviceKey } from '../../src/entry/ed25519.ts'
 import { merkleLeaf } from '../../src/entry/merkle.ts'
 import type { SpaceId } from '../../src/entry/space-keys.ts'
@@ -9,6 +10,26 @@ import { Forger } from '../support/forge.ts'
 import { collect, type Device, devices, openDevice, pull, syncAll } from '../support/world.ts'
 
 const SOURCE = { instance: new Uint8Array(16).fill(1) }
+
+const FROM_THE_START = {
+  after: 0n,
+  requester: new Uint8Array(0),
+  scope: new Uint8Array(0),
+  shared: [new Uint8Array(0)]
+}
+
+/** A batch whose commits have signatures that do not hold. */
+function misattested(batch: Batch): Batch {
+  const spoil = (commit: Commit): Commit => ({
+    ...commit,
+    signature: commit.signature.map((byte) => byte ^ 1)
+  })
+  return {
+    ...batch,
+    commits: batch.commits.map(({ commit, leaves }) => ({ commit: spoil(commit), leaves })),
+    entries: batch.entries.map((entry) => ({ ...entry, commit: spoil(entry.commit) }))
+  }
+}
 
 async function pair(): Promise<[Device, Device]> {
   return (await devices(2)) as [Device, Device]
@@ -54,6 +75,30 @@ describe('ingest', () => {
     expect(a.replica.tip).toBe(tip)
     expect(await a.replica.ingest(good, SOURCE)).toMatchObject({ applied: 2, held: 0 })
     expect(await a.replica.ingest(good, SOURCE)).toMatchObject({ applied: 0, known: 2 })
+  })
+
+  it('takes the commit of a head, too, with no other signature than the one it has checked', async () => {
+    const [a, b] = await pair()
+    await b.memory.public.put('key', 'b')
+    const { batch } = await b.replica.readFeed(FROM_THE_START)
+    await a.replica.ingest({ ...batch, entries: [] }, SOURCE)
+    await expect(a.replica.ingest(misattested(batch), SOURCE)).rejects.toMatchObject({
+      code: 'SYNC_BAD_PROOF'
+    })
+    expect(await a.replica.ingest(batch, SOURCE)).toMatchObject({ applied: 1 })
+  })
+
+  it('lets nothing that came without a proof stand in the way of the same with one', async () => {
+    const [a, b] = await pair()
+    const forger = new Forger(b.replica)
+    const hlc = timestampFromMs(a.runtime.nowMs + 86_400_000)
+    const batch = forger.batch([forger.entry('/acme/web/key', 1, { hlc })])
+    expect(await a.replica.ingest({ ...misattested(batch), records: [] }, SOURCE)).toMatchObject({ held: 1 })
+    expect(await a.replica.ingest(batch, SOURCE)).toMatchObject({ held: 1 })
+    expect(a.replica.pendingCount).toBe(1)
+    a.runtime.nowMs += 86_400_000
+    await a.replica.ingest({ records: [], commits: [], entries: [] }, SOURCE)
+    expect(await a.memory.public.get('key')).toMatchObject({ state: 'value', value: 'forged 1' })
   })
 
   it('P9: holds an entry until every dot of its context is proven, then applies it', async () => {

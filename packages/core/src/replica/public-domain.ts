@@ -278,13 +278,15 @@ export class PublicDomain implements WriterHost {
     isEvidence: boolean
   ): Promise<void> {
     const head = transaction.heads.get(commit.actor) ?? this.#heads.get(commit.actor)
+    if (commit.id === head?.id && !isEvidence) return
     if (head === undefined || commit.last > head.last) transaction.raiseHead(commit)
-    if (head !== undefined && commit.first <= head.last) await this.#noticeFork(transaction, commit, head)
-    const isOwn = commit.actor === this.#own?.actor
-    if (!isOwn && !isEvidence) return
     const key = commitKey(commit)
     const row = await transaction.get(key)
-    if (isOwn && row === undefined) transaction.isOvertaken = true
+    if (row === undefined) {
+      // What is here was compared with everything else when it came.
+      if (head !== undefined && commit.first <= head.last) await this.#noticeFork(transaction, commit, head)
+      if (commit.actor === this.#own?.actor) transaction.isOvertaken = true
+    }
     if (!isEvidence) return
     const known = row === undefined ? undefined : decodeCommitRow(row)
     if (

@@ -130,10 +130,10 @@ export class Transaction {
    * @param known what the entry says, when that is known already
    */
   async apply(entry: StoredEntry, known?: OpenedEntry): Promise<Applied> {
-    const opened = known ?? (await openEntry(this.#codec, entry))
-    if (entry.header.type === 'ydoc') await loadYjs()
     const state = await this.#state(entry.header.path)
     if (state.live.some((other) => other.entryId === entry.id)) return 'known'
+    const opened = known ?? (await openEntry(this.#codec, entry))
+    if (entry.header.type === 'ydoc') await loadYjs()
     const atHistory = historyKey(entry.header)
     const wasReplaced = (await this.get(atHistory)) !== undefined
     if (state.live.some((other) => replaces(other, opened))) {

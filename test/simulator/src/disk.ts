@@ -274,15 +274,18 @@ export class SimulatedStore implements Store {
     const { random } = this.#disk.options
     if (slowReads > 0 && random.chance(slowReads)) await this.#wait(random.between(1, 20))
     const answer = await read()
-    if (this.#isDead) await NEVER
+    if (this.#isDead) await never()
     return answer
   }
 
   /** Never comes back once the process is dead. */
   async #wait(ms: number): Promise<void> {
     await this.#disk.options.time.pause(ms)
-    if (this.#isDead) await NEVER
+    if (this.#isDead) await never()
   }
 }
 
-const NEVER = new Promise<never>(() => {})
+/** Each is a promise of its own: one for all would keep hold of whoever waits for it. */
+function never(): Promise<never> {
+  return new Promise(() => {})
+}

@@ -264,7 +264,7 @@ export class SimulatedChannel implements FrameChannel {
   async receive(options: AbortOptions = {}): Promise<Uint8Array | undefined> {
     const end = this.#line.end(this.#side)
     while (!end.isBroken && !end.isFinished && end.arrived.length === 0) await this.#line.wait(options.signal)
-    if (this.#isDead) await NEVER
+    if (this.#isDead) await never()
     if (end.isBroken) throw new SyncError('SYNC_DISCONNECTED', 'the connection broke')
     const frame = end.arrived.shift()
     if (frame === 'oversized') throw new SyncError('SYNC_FRAME_TOO_LARGE', 'a frame is over its limit')
@@ -273,7 +273,7 @@ export class SimulatedChannel implements FrameChannel {
   }
 
   async close(): Promise<void> {
-    if (this.#isDead) await NEVER
+    if (this.#isDead) await never()
     this.#line.close(this.#side)
   }
 
@@ -294,9 +294,12 @@ export class SimulatedChannel implements FrameChannel {
     while (!end.isBroken && !end.isClosed && peer.arrived.length + peer.inFlight >= WINDOW_FRAMES) {
       await this.#line.wait(signal)
     }
-    if (this.#isDead) await NEVER
+    if (this.#isDead) await never()
     if (end.isBroken || end.isClosed) throw new SyncError('SYNC_DISCONNECTED', 'the connection is gone')
   }
 }
 
-const NEVER = new Promise<never>(() => {})
+/** Each is a promise of its own: one for all would keep hold of whoever waits for it. */
+function never(): Promise<never> {
+  return new Promise(() => {})
+}

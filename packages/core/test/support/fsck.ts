@@ -1,6 +1,6 @@
 import { type ActorId, covers, includes } from '@cis-memory/clock'
 import type { Row, RowReader, Store } from '@cis-memory/store'
-import { applyUpdate, Doc, snapshot, snapshotContainsUpdate } from 'yjs'
+import { applyUpdate, Doc, type Snapshot, snapshot, snapshotContainsUpdate } from 'yjs'
 import { conflictId, conflictKind } from '../../src/conflict/detect.ts'
 import { equalBytes, readUint64, toHex } from '../../src/entry/bytes.ts'
 import { type Commit, isSignedBy, provesHeader } from '../../src/entry/commit.ts'
@@ -54,17 +54,18 @@ export async function fsck(
   }
   const rows = await rowsOf(store.partition('public'))
   const opened = await openRows(replica, rows)
+  const held = new Map<string, Snapshot>()
   const replaces = (later: StoredEntry, earlier: StoredEntry): boolean =>
-    covers(later, earlier) && !lacks(opened.get(later.id), opened.get(earlier.id))
+    covers(later, earlier) && !lacks(opened.get(later.id), opened.get(earlier.id), held)
   const live = (rows.get('E') ?? []).flatMap((row) => checkLiveRow(row, replaces, complain))
   const heads = await checkCommits(replica, rows, isSigned, complain)
   checkEntries(replica, rows, live, heads, complain)
   checkFeed(replica, rows, live, complain)
-  await checkConflicts(replica, rows, complain)
+  checkConflicts(opened, rows, complain)
   checkConflictRecords(rows, complain)
   checkHistory(rows, live, replaces, complain)
-  const held = rows.get('Q')?.length ?? 0
-  if (held !== replica.pendingCount) complain(`${held} held rows, but ${replica.pendingCount} pending`)
+  const waiting = rows.get('Q')?.length ?? 0
+  if (waiting !== replica.pendingCount) complain(`${waiting} held rows, but ${replica.pendingCount} pending`)
   await checkPrivate(replica, store, complain)
   return complaints
 }
@@ -81,16 +82,25 @@ async function openRows(replica: Replica, rows: Rows): Promise<Map<string, Opene
 }
 
 /** Whether the save of a document lacks what it should hold of an earlier one, by what Yjs itself says. */
-function lacks(later: OpenedEntry | undefined, earlier: OpenedEntry | undefined): boolean {
+function lacks(
+  later: OpenedEntry | undefined,
+  earlier: OpenedEntry | undefined,
+  held: Map<string, Snapshot>
+): boolean {
   if (later?.payload === undefined || earlier === undefined || later.stored.header.type !== 'ydoc')
     return false
   if (includes(later.payload.dropped, earlier.stored.dot)) return false
-  const doc = new Doc()
-  applyUpdate(doc, later.payload.alternatives[0]?.value as Uint8Array)
-  const held = snapshot(doc)
+  const whole = held.get(later.entryId) ?? snapshotOf(later.payload.alternatives[0]?.value as Uint8Array)
+  held.set(later.entryId, whole)
   return earlier.alternatives.some(
-    ({ kind, value }) => kind === 'document' && !snapshotContainsUpdate(held, value as Uint8Array)
+    ({ kind, value }) => kind === 'document' && !snapshotContainsUpdate(whole, value as Uint8Array)
   )
+}
+
+function snapshotOf(state: Uint8Array): Snapshot {
+  const doc = new Doc({ guid: '' })
+  applyUpdate(doc, state)
+  return snapshot(doc)
 }
 
 /** The live row of a path: its own path, no duplicates, and nothing that something beside it replaces. */
@@ -188,13 +198,12 @@ function checkFeed(replica: Replica, rows: Rows, live: readonly StoredEntry[], c
 }
 
 /** The conflict index is what the live entries say. */
-async function checkConflicts(replica: Replica, rows: Rows, complain: Complain): Promise<void> {
-  const { codec } = replica.view('public')
+function checkConflicts(entries: ReadonlyMap<string, OpenedEntry>, rows: Rows, complain: Complain): void {
   const indexed = new Map((rows.get('F') ?? []).map((row) => [toHex(row.key.subarray(1)), row.value]))
   const named = new Map((rows.get('K') ?? []).map((row) => [toHex(row.key), row.value]))
   for (const { key, value } of rows.get('E') ?? []) {
     const token = key.subarray(1)
-    const opened = await openEntries(codec, decodeLiveRow(value))
+    const opened = decodeLiveRow(value).flatMap(({ id }) => entries.get(id) ?? [])
     const expected = conflictKind(opened) === undefined ? undefined : conflictId(token, opened)
     const row = indexed.get(toHex(token))
     indexed.delete(toHex(token))

@@ -41,7 +41,14 @@ describe('a simulated disk', () => {
   })
   const disk = (durability: 'disk' | 'os'): SimulatedDisk => {
     const random = new Random('disk')
-    return new SimulatedDisk({ time, random, id: random.bytes(16), durability, onLanded: () => {} })
+    return new SimulatedDisk({
+      time,
+      random,
+      id: random.bytes(16),
+      durability,
+      onLanded: () => {},
+      onFault: () => {}
+    })
   }
 
   let last: SimulatedDisk | undefined

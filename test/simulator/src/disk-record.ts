@@ -8,7 +8,7 @@ import {
   type StoredEntry
 } from '../../../packages/core/src/replica/stored-entry.ts'
 import type { Known, Ledger } from './ledger.ts'
-import { standing } from './reference.ts'
+import { covers, standing } from './reference.ts'
 import { promised } from './violation.ts'
 
 const ID_HEX_DIGITS = 32
@@ -41,6 +41,7 @@ export class DiskRecord {
   #landings = 0
   #contested = new Set<string>()
   readonly #contestedPast: { readonly landing: number; readonly paths: ReadonlySet<string> }[] = []
+  #rows: MemoryStore | undefined
 
   constructor(place: number, ledger: Ledger) {
     this.place = place
@@ -140,8 +141,10 @@ export class DiskRecord {
     }
   }
 
-  /** Reads everything again, after a crash or from a backup. */
+  /** Reads everything again when a power cut or a backup has put other rows in place of those that landed here. */
   async reread(rows: MemoryStore): Promise<void> {
+    if (rows === this.#rows) return
+    this.#rows = rows
     this.#landings++
     this.#paths = new Map()
     this.#held = new Set()
@@ -223,7 +226,7 @@ export class DiskRecord {
     for (const id of entry.saw) {
       const seen = this.#ledger.get(id)
       promised(seen.hlc < entry.hlc, 'P8: what was seen is older', () => entry.id)
-      const isWhole = !entry.isDocument || [...seen.lines].every((line) => entry.lines.has(line))
+      const isWhole = [...(seen.document ?? [])].every((line) => entry.document?.has(line) !== false)
       promised(isWhole, 'P31: a document holds all it replaces', () => entry.id)
     }
   }
@@ -300,7 +303,9 @@ export function isContested(live: readonly Known[]): boolean {
   if (live.some((entry) => entry.values.length === 0)) return true
   const distinct = new Set(live.flatMap((entry) => entry.values))
   if (distinct.size < 2) return false
-  return !live.every((entry) => entry.isDocument && entry.values.length === 1)
+  const areDocuments = live.every((entry) => entry.document !== undefined && entry.values.length === 1)
+  // Documents merge when they are read, unless one should hold the other and lacks something of it.
+  return !areDocuments || live.some((later) => live.some((earlier) => covers(later, earlier)))
 }
 
 /** What was there at a moment, and everything after it. */

@@ -28,6 +28,8 @@ export interface DiskOptions {
   readonly durability: 'disk' | 'os'
   /** Hears what reached the public partition, batch by batch. */
   readonly onLanded: (changes: readonly RowChange[]) => void
+  /** Told of each thing that goes wrong. */
+  readonly onFault: (what: string) => void
 }
 
 /** What a machine is left with when it stops without a word. */
@@ -108,7 +110,10 @@ export class SimulatedDisk {
   }
 
   crash({ isPowerCut, kept }: Crash): void {
+    const { onFault } = this.options
+    onFault(isPowerCut ? 'power cut' : 'process killed')
     if (!isPowerCut) return
+    if (kept < 1 && this.#states.length > 1) onFault('unsynced writes lost')
     const left = this.#states[Math.round(kept * (this.#states.length - 1))] as MemoryStore
     this.#rows = left.copy()
     this.#states = [left]
@@ -214,8 +219,9 @@ export class SimulatedStore implements Store {
   /** Ends the process that has this open. */
   die(crash: Crash): void {
     this.#isDead = true
-    if (this.#inFlight !== undefined && crash.isLanded) {
-      this.#disk.land(this.#inFlight.operations, this.#inFlight.sync)
+    if (this.#inFlight !== undefined) {
+      this.#disk.options.onFault(crash.isLanded ? 'stopped after a write' : 'stopped in a write')
+      if (crash.isLanded) this.#disk.land(this.#inFlight.operations, this.#inFlight.sync)
     }
     this.#disk.crash(crash)
   }
@@ -247,6 +253,7 @@ export class SimulatedStore implements Store {
     await this.#wait(sync ? (random.chance(0.05) ? random.between(50, 500) : random.between(1, 12)) : 1)
     this.#inFlight = undefined
     if (!this.#disk.isFull) return this.#disk.land(operations, sync)
+    this.#disk.options.onFault('write refused by a full disk')
     throw new StoreError('STORE_WRITE_FAILED', 'the simulated disk is full')
   }
 
@@ -271,8 +278,11 @@ export class SimulatedStore implements Store {
   async #read<T>(read: () => Promise<T>): Promise<T> {
     this.#assertOpen()
     const { slowReads } = this.#disk
-    const { random } = this.#disk.options
-    if (slowReads > 0 && random.chance(slowReads)) await this.#wait(random.between(1, 20))
+    const { random, onFault } = this.#disk.options
+    if (slowReads > 0 && random.chance(slowReads)) {
+      onFault('slow read')
+      await this.#wait(random.between(1, 20))
+    }
     const answer = await read()
     if (this.#isDead) await never()
     return answer

@@ -1,7 +1,7 @@
-import { fsck } from '../../../packages/core/test/support/fsck.ts'
 import type { Traffic } from './deeds/traffic.ts'
 import type { Running, SimulatedDevice } from './device.ts'
 import { ALL_PATHS, tokenOf } from './places.ts'
+import type { Random } from './random.ts'
 import { promised } from './violation.ts'
 import type { World } from './world.ts'
 
@@ -35,9 +35,12 @@ export async function heal(world: World, traffic: Traffic): Promise<void> {
   const honest = world.devices.filter(({ options }) => !options.isHostile)
   for (const device of honest)
     promised(device.running !== undefined, 'everything opens', () => `${device.place}`)
+  const random = world.random.split('healing')
   let states: string[] = []
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    await syncAll(world, traffic, honest)
+    const tree = spanningTree(honest, random)
+    for (const [child, parent] of tree.toReversed()) await syncInTheEnd(world, traffic, child, parent)
+    for (const [child, parent] of tree) await syncInTheEnd(world, traffic, parent, child)
     const before = states.join()
     states = honest.map((device) => stateOf(world, device))
     if (states.join() === before) break
@@ -50,35 +53,52 @@ export async function heal(world: World, traffic: Traffic): Promise<void> {
   await checkAgreement(world, honest, states)
 }
 
-async function syncAll(world: World, traffic: Traffic, devices: readonly SimulatedDevice[]): Promise<void> {
-  for (const dialer of devices) {
-    for (const listener of devices) {
-      if (dialer.place >= listener.place) continue
-      const deed = {
-        device: dialer.place,
-        peer: listener.place,
-        direction: 'both',
-        scope: 0,
-        share: 0
-      } as const
-      let isDone = dialer.end.device === listener.end.device
-      world.launch('a sync in the end', async () => {
-        await traffic.sync({ type: 'sync', ...deed, isKept: false })
-        isDone = true
-      })
-      await world.until(() => isDone, SYNC_MS)
-    }
+type Edge = readonly [child: SimulatedDevice, parent: SimulatedDevice]
+
+/**
+ * Who syncs with whom, parents first: everybody is reached by one way only, so that what one session leaves out no
+ * other makes up for. A device and its copy, which are one peer to others, do not reach each other.
+ */
+function spanningTree(devices: readonly SimulatedDevice[], random: Random): Edge[] {
+  const waiting = random.shuffled(devices)
+  const reached = waiting.splice(0, 1)
+  const edges: Edge[] = []
+  for (;;) {
+    const at = waiting.findIndex((device) => reached.some((other) => isAnotherPeer(device, other)))
+    const [child] = at < 0 ? [] : waiting.splice(at, 1)
+    if (child === undefined) return edges
+    edges.push([child, random.pick(reached.filter((other) => isAnotherPeer(child, other)))])
+    reached.push(child)
   }
+}
+
+function isAnotherPeer(device: SimulatedDevice, other: SimulatedDevice): boolean {
+  return device.end.device !== other.end.device
+}
+
+async function syncInTheEnd(
+  world: World,
+  traffic: Traffic,
+  { place: device }: SimulatedDevice,
+  { place: peer }: SimulatedDevice
+): Promise<void> {
+  let isDone = false
+  world.launch('a sync in the end', async () => {
+    await traffic.sync({ type: 'sync', device, peer, direction: 'both', scope: 0, share: 0, isKept: false })
+    isDone = true
+  })
+  await world.until(() => isDone, SYNC_MS)
 }
 
 function stateOf(world: World, device: SimulatedDevice): string {
   const record = world.record(device)
-  const lines = [...record.paths].map((path) => `${path}=${[...record.live(path)].sort().join()}`)
-  return lines.sort().join('\n')
+  const paths = [...record.paths].map((path) => `${path}=${[...record.live(path)].sort().join()}`)
+  const records = (device.running as Running).replica.membership.records().map(({ id }) => `record ${id}`)
+  return [...paths, ...records].sort().join('\n')
 }
 
 async function checkRows(world: World, device: SimulatedDevice): Promise<void> {
-  const complaints = await fsck((device.running as Running).replica, device.disk.rows, () => true)
+  const complaints = await world.complaints(device, device.running as Running)
   promised(complaints.length === 0, 'P14: all rows agree', () => `${device.place}: ${complaints.join('; ')}`)
   const waiting = [...world.record(device).held].filter((id) => world.ledger.find(id)?.isHostile === false)
   promised(waiting.length === 0, 'whatever an honest member wrote is judged in the end', () => waiting.join())
@@ -128,8 +148,7 @@ async function opinionOf({ replica, memory }: Running): Promise<string> {
       read.state === 'conflict' ? read.conflict.id : read.state === 'value' ? hexOf(read.value) : ''
     lines.push(`${tokenOf(replica, path)} ${read.state} ${what}`)
   }
-  const records = replica.membership.records().map((record) => `record ${record.id}`)
-  return [...lines, ...records.sort()].join('\n')
+  return lines.join('\n')
 }
 
 function hexOf(value: unknown): string {

@@ -13,12 +13,9 @@ export interface Known extends Claim {
   readonly parents: readonly string[]
   /** What it stands for, in canonical bytes as hex digits; none when it cannot be opened. */
   readonly values: readonly string[]
-  readonly isDocument: boolean
   readonly isDeletion: boolean
   /** The text of what it says, to look for what must not be said. */
   readonly text: string
-  /** The lines of a document. */
-  readonly lines: ReadonlySet<string>
   /** Everything that was in front of its writer, and in front of the writers of that. */
   readonly saw: ReadonlySet<string>
   /** Those of them that somebody wrote who may claim anything. */
@@ -92,10 +89,12 @@ export class Ledger {
       path: toHex(stored.header.path),
       parents: stored.header.parents,
       values: alternatives.map((alternative) => toHex(encodeAlternative(alternative))),
-      isDocument: documents.length > 0,
       isDeletion: alternatives.length > 0 && alternatives.every(({ kind }) => kind === 'deleted'),
       text: JSON.stringify([payload?.path, alternatives.map(({ kind, value }) => kind === 'value' && value)]),
-      lines: new Set(documents.flatMap(({ value }) => [...linesOf(value as Uint8Array)])),
+      document:
+        documents.length > 0
+          ? new Set(documents.flatMap(({ value }) => [...linesOf(value as Uint8Array)]))
+          : undefined,
       saw: by.isHostile ? new Set() : saw,
       hostileSeen: [...hostileSeen],
       isHostile: by.isHostile,

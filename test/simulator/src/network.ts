@@ -27,6 +27,8 @@ export interface NetworkOptions {
   readonly reordering: number
   /** Share of lines that are slow. */
   readonly delay: number
+  /** Told of each thing that goes wrong. */
+  readonly onFault: (what: string) => void
 }
 
 /** How a line is to fail. */
@@ -84,13 +86,16 @@ export class Network {
     onFrame: FrameListener,
     cut?: Cut
   ): [SimulatedChannel, SimulatedChannel] {
-    const { time, random, delay } = this.#options
-    const latencyMs = random.chance(delay) ? random.between(200, 4000) : random.between(1, 40)
+    const { time, random, delay, onFault } = this.#options
+    const isSlow = random.chance(delay)
+    if (isSlow) onFault('slow line')
+    const latencyMs = isSlow ? random.between(200, 4000) : random.between(1, 40)
     const line = new Line({
       time,
       random,
       latencyMs,
       cut,
+      onFault,
       isBlocked: (from, to) => this.blockedForMs(from, to)
     })
     this.#lines.add(line)
@@ -103,11 +108,18 @@ export class Network {
 
   /** Takes a message to another place, never, once or twice, sooner or later. */
   broadcast(from: Place, to: Place, deliver: () => void): void {
-    const { time, random, loss, duplication, reordering } = this.#options
-    if (this.blockedForMs(from, to) > 0 || random.chance(loss)) return
+    const { time, random, loss, duplication, reordering, onFault } = this.#options
+    const isBlocked = this.blockedForMs(from, to) > 0
+    if (isBlocked || random.chance(loss)) {
+      onFault(isBlocked ? 'broadcast stopped by a partition' : 'broadcast lost')
+      return
+    }
     const copies = random.chance(duplication) ? 2 : 1
+    if (copies > 1) onFault('broadcast duplicated')
     for (let copy = 0; copy < copies; copy++) {
-      time.after(random.chance(reordering) ? random.between(100, 30_000) : random.between(1, 60), deliver)
+      const isLate = random.chance(reordering)
+      if (isLate) onFault('broadcast delayed and reordered')
+      time.after(isLate ? random.between(100, 30_000) : random.between(1, 60), deliver)
     }
   }
 }
@@ -117,6 +129,7 @@ interface LineOptions {
   readonly random: Random
   readonly latencyMs: number
   readonly cut: Cut | undefined
+  readonly onFault: (what: string) => void
   readonly isBlocked: (from: Place, to: Place) => number
 }
 
@@ -163,16 +176,19 @@ class Line {
 
   carry(side: Side, from: Place, to: Place, frame: Uint8Array | 'oversized'): void {
     const peer = this.peer(side)
-    const { time, random, latencyMs, cut, isBlocked } = this.#options
+    const { time, random, latencyMs, cut, onFault, isBlocked } = this.#options
     this.#bytes += PREFIX_BYTES + (frame === 'oversized' ? 0 : frame.length)
     peer.inFlight++
     if (cut !== undefined && this.#bytes > cut.atByte) {
+      if (!this.#isDown) onFault(cut.isSilent ? 'line cut without a word' : 'line cut')
       this.#isDown = true
       if (!cut.isSilent)
         for (const end of this.ends) time.after(random.between(0, 100), () => this.#break(end))
     }
     // A partition holds frames back, as TCP does; they come when it is over, if anybody still listens.
-    const delayMs = latencyMs + random.below(1 + latencyMs / 4) + isBlocked(from, to)
+    const blockedMs = isBlocked(from, to)
+    if (blockedMs > 0) onFault('frame held back by a partition')
+    const delayMs = latencyMs + random.below(1 + latencyMs / 4) + blockedMs
     peer.lastArrivalMs = Math.max(time.nowMs + delayMs, peer.lastArrivalMs)
     time.after(peer.lastArrivalMs - time.nowMs, () => {
       if (this.#isDown) return

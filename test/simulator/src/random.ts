@@ -52,6 +52,11 @@ export class Random {
     return from[this.below(from.length)] as T
   }
 
+  shuffled<T>(from: readonly T[]): T[] {
+    const left = [...from]
+    return from.map(() => left.splice(this.below(left.length), 1)[0] as T)
+  }
+
   /** One of several things, as often as its weight says. */
   weighted<T>(from: readonly (readonly [weight: number, thing: T])[]): T {
     const total = from.reduce((sum, [weight]) => sum + weight, 0)

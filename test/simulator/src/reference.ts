@@ -11,6 +11,8 @@ export interface Claim {
   readonly hlc: bigint
   /** The last dot of each other actor that its writer says to have seen. */
   readonly context: ReadonlyMap<string, number>
+  /** The lines of a document, when it is the save of one. */
+  readonly document?: ReadonlySet<string> | undefined
 }
 
 /** Whether an entry claims to have seen a dot. */
@@ -19,8 +21,15 @@ export function claims(entry: Claim, actor: string, n: number): boolean {
 }
 
 /** Whether one of two entries of a path is later by (hlc, actor, n) and claims to have seen the other. */
-export function replaces(later: Claim, earlier: Claim): boolean {
+export function covers(later: Claim, earlier: Claim): boolean {
   return isLater(later, earlier) && claims(later, earlier.actor, earlier.n)
+}
+
+/** Whether one stands in the place of the other. The save of a document does not when it lacks a line of the other. */
+export function replaces(later: Claim, earlier: Claim): boolean {
+  if (!covers(later, earlier)) return false
+  const { document: held } = later
+  return held === undefined || [...(earlier.document ?? [])].every((line) => held.has(line))
 }
 
 /** The ids of what stands, given everything that arrived at a path. */

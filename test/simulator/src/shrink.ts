@@ -1,6 +1,9 @@
 import type { FaultName } from './faults.ts'
 import type { Action, Script } from './script.ts'
 
+/** One of three may be hostile, and the others have somebody to agree with. */
+const MIN_REPLICAS = 3
+
 export interface ShrinkOptions {
   /** Whether a script still fails in the way that is looked for. */
   readonly fails: (script: Script) => Promise<boolean>
@@ -47,7 +50,10 @@ async function removeActions(current: Current, attempt: Attempt): Promise<void> 
 
 /** Fewer devices and fewer faults. */
 async function calm(current: Current, attempt: Attempt): Promise<void> {
-  while (current().replicas > 2 && (await attempt({ ...current(), replicas: current().replicas - 1 }))) {}
+  while (
+    current().replicas > MIN_REPLICAS &&
+    (await attempt({ ...current(), replicas: current().replicas - 1 }))
+  ) {}
   for (const name of Object.keys(current().faults) as FaultName[]) {
     const { faults } = current()
     if (faults[name] !== 0) await attempt({ ...current(), faults: { ...faults, [name]: 0 } })

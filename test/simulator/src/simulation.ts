@@ -1,7 +1,7 @@
 import { Adversary } from './deeds/adversary.ts'
 import { AgentRun } from './deeds/agent.ts'
 import { Owner } from './deeds/owner.ts'
-import { Traffic } from './deeds/traffic.ts'
+import { canSync, Traffic } from './deeds/traffic.ts'
 import type { Running, SimulatedDevice } from './device.ts'
 import { found } from './founding.ts'
 import { heal } from './healing.ts'
@@ -47,6 +47,9 @@ export async function simulate(script: Script, onLine?: (line: string) => void):
   return { digest: trace.digest(), events: world.time.count, ms, counts: world.counts, violation }
 }
 
+const DAY_MS = 86_400_000
+const NOTHING_HAPPENED = 'deed: none, for whoever it needs is down'
+
 class Simulation {
   readonly traffic: Traffic
   readonly #world: World
@@ -56,14 +59,18 @@ class Simulation {
     this.traffic = new Traffic(world)
   }
 
-  /** Starts what an action says; it goes on while others begin. */
+  /** Starts what an action says; it goes on while others begin. What it needs may be down, and then nothing happens. */
   begin(action: Action): void {
     const device = this.#world.device(action.device)
-    this.#world.count(action.type)
-    if (this.#happen(action, device)) return
+    const happens = this.#happen(action, device) ?? this.#launch(action, device)
+    this.#world.count(happens ? `deed: ${action.type}` : NOTHING_HAPPENED)
+  }
+
+  #launch(action: Action, device: SimulatedDevice): boolean {
     const { running } = device
-    if (running === undefined) return
+    if (running === undefined) return false
     this.#world.launch(action.type, () => this.#act(action, device, running), [device])
+    return true
   }
 
   /** What people, agents and nodes do on a device that runs. */
@@ -92,60 +99,71 @@ class Simulation {
     }
   }
 
-  /** What happens to devices, whether they run or not. @returns whether this is such a thing */
-  #happen(action: Action, device: SimulatedDevice): boolean {
+  /**
+   * What happens to devices, whether they run or not.
+   *
+   * @returns whether it could; nothing when an action is of another kind
+   */
+  #happen(action: Action, device: SimulatedDevice): boolean | undefined {
     const world = this.#world
     switch (action.type) {
-      case 'sync':
-        world.launch('a sync', () => this.traffic.sync(action), [device, world.device(action.peer)])
+      case 'sync': {
+        const peer = world.device(action.peer)
+        if (!canSync(device, peer)) return false
+        world.launch('a sync', () => this.traffic.sync(action), [device, peer])
         return true
+      }
       case 'partition':
         this.#partition(action)
         return true
       case 'crash':
-        this.#crash(action)
-        return true
+        return this.#crash(action)
       case 'fill-disk':
         this.#fillDisk(action)
         return true
       case 'set-clock':
-        device.skewMs = action.offsetMs
+        this.#setClock(device, action.offsetMs)
         return true
       case 'back-up':
-        if (device.running !== undefined) world.backUp(device)
+        if (device.running === undefined) return false
+        world.backUp(device)
         return true
       case 'restart':
+        if (device.running === undefined) return false
         world.launch('a restart', () => world.restart(device, 10))
         return true
       case 'restore':
+        if (!world.hasBackup(device)) return false
         world.launch('a restore', () => world.restore(device, action.isSilent, action.downMs))
         return true
       case 'clone':
-        if (device.running !== undefined) world.launch('a clone', () => world.clone(device, action.isSilent))
+        if (device.running === undefined || !world.hasRoomForClones) return false
+        world.launch('a clone', () => world.clone(device, action.isSilent))
         return true
       case 'attack':
-        this.#attack(action)
-        return true
+        return this.#attack(action)
       default:
-        return false
+        return undefined
     }
   }
 
   /** Only members who are hostile attack, and only others. */
-  #attack(action: Action & { type: 'attack' }): void {
+  #attack(action: Action & { type: 'attack' }): boolean {
     const hostile = this.#world.devices.filter(({ options }) => options.isHostile)
     const honest = this.#world.devices.filter(({ options }) => !options.isHostile)
     const device = hostile[action.device % hostile.length]
     const victim = honest[action.victim % honest.length]
-    if (device?.running === undefined || victim === undefined) return
+    if (device?.running === undefined || victim === undefined) return false
     const adversary = new Adversary(this.#world, this.traffic, device, device.running)
-    this.#world.count(`attack: ${action.kind}`)
+    this.#world.onFault(`attack, ${action.kind}`)
     this.#world.launch('an attack', () => adversary.attack(action, victim), [device, victim])
+    return true
   }
 
   #partition({ device, peer, ms, kind }: Action & { type: 'partition' }): void {
     const { network, devices } = this.#world
     const { place } = this.#world.device(device)
+    this.#world.onFault(`partition, ${kind}`)
     const others = kind === 'alone' ? devices : [this.#world.device(peer)]
     for (const other of others) {
       network.block(place, other.place, ms)
@@ -153,11 +171,27 @@ class Simulation {
     }
   }
 
-  #crash({ device: index, atWrite, downMs, isPowerCut, isLanded, kept }: Action & { type: 'crash' }): void {
+  #crash({
+    device: index,
+    atWrite,
+    downMs,
+    isPowerCut,
+    isLanded,
+    kept
+  }: Action & { type: 'crash' }): boolean {
     const device = this.#world.device(index)
     const crash = (): void => this.#world.crash(device, { isPowerCut, isLanded, kept }, downMs)
+    if (device.isDown) return false
     if (atWrite === 0) crash()
     else device.store?.crashAfter(atWrite, crash)
+    return true
+  }
+
+  #setClock(device: SimulatedDevice, offsetMs: number): void {
+    const direction = offsetMs < device.skewMs ? 'back' : 'on'
+    const length = Math.abs(offsetMs - device.skewMs) > DAY_MS ? 'days' : 'minutes'
+    if (offsetMs !== device.skewMs) this.#world.onFault(`clock set ${direction} by ${length}`)
+    device.skewMs = offsetMs
   }
 
   #fillDisk({ device: index, ms }: Action & { type: 'fill-disk' }): void {

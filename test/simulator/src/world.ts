@@ -1,5 +1,7 @@
 import type { DeviceKey } from '@cis-memory/core'
 import type { RowChange } from '@cis-memory/store'
+import { toHex } from '../../../packages/core/src/entry/bytes.ts'
+import { isSignedBy } from '../../../packages/core/src/entry/commit.ts'
 import type { DomainCodec } from '../../../packages/core/src/replica/open-entry.ts'
 import { fsck } from '../../../packages/core/test/support/fsck.ts'
 import { type Running, SimulatedDevice } from './device.ts'
@@ -54,6 +56,8 @@ export class World {
   readonly #records: DiskRecord[] = []
   readonly #copies = new Map<number, StoreCopy>()
   readonly #actors = new Set<string>()
+  /** Commits with their signatures, and whether those hold: every device has most of them. */
+  readonly #signatures = new Map<string, boolean>()
   #codec: DomainCodec | undefined
   #failure: unknown
   readonly #tasks = new Set<Task>()
@@ -66,7 +70,8 @@ export class World {
     this.random = new Random(`world ${seed}`)
     const { loss, duplication, reordering, delay } = faults
     const random = this.random.split('network')
-    this.network = new Network({ time: this.time, random, loss, duplication, reordering, delay })
+    const { time, onFault } = this
+    this.network = new Network({ time, random, loss, duplication, reordering, delay, onFault })
   }
 
   /** Opens payloads, as any member can. */
@@ -90,6 +95,9 @@ export class World {
   count(what: string, by: number = 1): void {
     this.counts.set(what, (this.counts.get(what) ?? 0) + by)
   }
+
+  /** Counts what went wrong. */
+  readonly onFault: (what: string) => void = (what) => this.count(`fault: ${what}`)
 
   /** Makes values differ. */
   nextNumber(): number {
@@ -155,10 +163,20 @@ export class World {
     )
     this.#actors.add(actor)
     this.#codec ??= running.replica.view('public').codec
-    const complaints = await fsck(running.replica, device.disk.rows, () => true)
+    const complaints = await this.complaints(device, running)
     promised(complaints.length === 0, 'P14: after a crash all rows agree', () => complaints.join('; '))
     this.trace.line(`${device.place} is open as ${actor} (${store?.continuity})`)
     return running
+  }
+
+  /** What does not agree among the rows of a device. */
+  complaints(device: SimulatedDevice, { replica }: Running): Promise<string[]> {
+    return fsck(replica, device.disk.rows, (commit, author) => {
+      const name = `${commit.id} ${toHex(commit.signature)} ${author}`
+      const isSigned = this.#signatures.get(name) ?? isSignedBy(commit, author)
+      this.#signatures.set(name, isSigned)
+      return isSigned
+    })
   }
 
   /** Stops a device without a word, and opens it again later. */
@@ -199,6 +217,15 @@ export class World {
     this.#copies.set(device.place, this.#copyOf(device))
   }
 
+  /** Whether there is a copy of what was on a device's disk. */
+  hasBackup(device: SimulatedDevice): boolean {
+    return this.#copies.has(device.place)
+  }
+
+  get hasRoomForClones(): boolean {
+    return this.devices.length < this.options.replicas + MAX_CLONES
+  }
+
   /** Puts the last copy in place of what is on a device's disk. */
   async restore(device: SimulatedDevice, isSilent: boolean, downMs: number): Promise<void> {
     const copy = this.#copies.get(device.place)
@@ -207,6 +234,7 @@ export class World {
     device.crash({ isPowerCut: false, isLanded: false, kept: 1 })
     device.disk.restore(copy.backup, isSilent)
     if (isSilent) this.#copiedSilently(copy, device)
+    this.onFault(isSilent ? 'backup restored without a trace' : 'backup restored')
     this.trace.line(`${device.place} is restored`)
     await this.#settleLosses(device, before, true)
     await this.time.pause(downMs)
@@ -215,8 +243,9 @@ export class World {
 
   /** Starts a copy of a running device beside it. */
   async clone(original: SimulatedDevice, isSilent: boolean): Promise<void> {
-    if (this.devices.length >= this.options.replicas + MAX_CLONES) return
+    if (!this.hasRoomForClones) return
     const copy = this.#copyOf(original)
+    this.onFault(isSilent ? 'store cloned without a trace' : 'store cloned')
     const { key, isHostile, disk } = original.options
     const clone = this.addDevice(this.addDisk(disk.options.durability, copy.backup), key, isHostile)
     if (isSilent) this.#copiedSilently(copy, original, clone)
@@ -240,7 +269,8 @@ export class World {
       }
     }
     const id = backup?.rows.id ?? random.bytes(16)
-    const disk = new SimulatedDisk({ time: this.time, random, id, durability, onLanded }, backup)
+    const { time, onFault } = this
+    const disk = new SimulatedDisk({ time, random, id, durability, onLanded, onFault }, backup)
     disk.slowReads = this.options.faults.slowReads
     return disk
   }

@@ -6,7 +6,7 @@ import { encodeBatch, type SyncReplica, SyncSession } from '@cis-memory/core/syn
 import { seal } from '@cis-memory/store'
 import { concat, fromHex } from '../../../../packages/core/src/entry/bytes.ts'
 import { encodeCbor } from '../../../../packages/core/src/entry/cbor.ts'
-import { decodeCommit } from '../../../../packages/core/src/entry/commit.ts'
+import { type Commit, decodeCommit } from '../../../../packages/core/src/entry/commit.ts'
 import { sha256 } from '../../../../packages/core/src/entry/hash.ts'
 import { payloadContext, sealHeader } from '../../../../packages/core/src/entry/header.ts'
 import { deriveSpaceKeys } from '../../../../packages/core/src/entry/space-keys.ts'
@@ -25,7 +25,7 @@ import { type ForgedEntry, Forger } from '../../../../packages/core/test/support
 import { Impostor } from '../../../../packages/core/test/sync/impostor.ts'
 import type { Running, SimulatedDevice } from '../device.ts'
 import { codeOf } from '../expected.ts'
-import { ALL_PATHS, attackedPath, CANARY } from '../places.ts'
+import { ALL_PATHS, attackedPath, CANARY, valuePath } from '../places.ts'
 import type { Deed } from '../script.ts'
 import type { World } from '../world.ts'
 import type { Traffic } from './traffic.ts'
@@ -80,8 +80,11 @@ export class Adversary {
         return this.#sealOddly(deed, victim, path)
       case 'flood':
         return this.#flood(deed, victim, path)
+      case 'misattest':
+        return this.#misattest(deed, victim)
       case 'replay': {
-        const message = this.#traffic.recorded[deed.pick % Math.max(1, this.#traffic.recorded.length)]
+        const { broadcasts } = this.#traffic.recorded
+        const message = broadcasts[deed.pick % Math.max(1, broadcasts.length)]
         if (message !== undefined) this.#traffic.whisper(this.#device, victim, message)
         return
       }
@@ -158,6 +161,24 @@ export class Adversary {
     await this.#send(victim, { ...forger.batch([entry]), records: [] })
   }
 
+  /**
+   * What others wrote, with signatures of their commits that do not hold: to those who can check them, and to those who
+   * do not know their actors yet.
+   */
+  async #misattest({ pick, path }: Attack, victim: SimulatedDevice): Promise<void> {
+    const { replica } = this.#running
+    const token = replica.view('public').codec.tokens.of(valuePath(path))
+    const batch = await replica.readPaths([token], [NO_BYTES])
+    const spoil = (commit: Commit): Commit => {
+      const signature = commit.signature.map((byte, i) => (i === pick % 64 ? byte ^ 1 : byte))
+      return decodeCommit(commit.bytes, signature)
+    }
+    const commits = batch.commits.map(({ commit, leaves }) => ({ commit: spoil(commit), leaves }))
+    const entries = batch.entries.map((entry) => ({ ...entry, commit: spoil(entry.commit) }))
+    const records = pick % 2 === 0 ? batch.records : []
+    if (entries.length > 0) await this.#send(victim, { records, commits, entries })
+  }
+
   /** A payload that nobody can open, or that fills the memory of whoever does. */
   async #sealOddly(deed: Attack, victim: SimulatedDevice, path: string): Promise<void> {
     const forger = this.#forger(deed)
@@ -226,6 +247,9 @@ export class Adversary {
       await impostor.send(begin)
       if (deed.kind === 'oversize') await mine.sendOversized()
       if (deed.kind === 'bomb-frame') await impostor.sendFrame(bombFrame())
+      const { frames } = this.#traffic.recorded
+      const frame = frames[deed.pick % Math.max(1, frames.length)]
+      if (deed.kind === 'replay-frame' && frame !== undefined) await impostor.sendFrame(frame)
       if (deed.kind === 'malform') await impostor.sendFrame(this.#malformed(begin, deed.pick))
       await impostor.rest()
     } catch (error) {

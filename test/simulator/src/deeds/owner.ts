@@ -128,7 +128,9 @@ export class Owner {
     })
     if (saved === undefined) return
     const token = tokenOf(this.#running.replica, path)
-    const holder = [...this.#record.received(token).values()].find((entry) => entry.lines.has(line))
+    const holder = [...this.#record.received(token).values()].find(
+      (entry) => entry.document?.has(line) === true
+    )
     promised(holder !== undefined, 'P31: an edit that was saved is in the document', () => path)
     this.#world.ledger.acknowledge(holder.id, this.#device.place)
   }

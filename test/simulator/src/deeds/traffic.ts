@@ -14,6 +14,14 @@ type Of<T extends Deed['type']> = Extract<Deed, { type: T }>
 
 /** Bytes before the batch in a broadcast. */
 const BROADCAST_NONCE_BYTES = 8
+/** What those who repeat others remember of each kind. */
+const MAX_RECORDED = 256
+
+/** Whether both run, and one is not a copy of the other: those are one peer. */
+export function canSync(dialer: SimulatedDevice, listener: SimulatedDevice): boolean {
+  const areRunning = dialer.running !== undefined && listener.running !== undefined
+  return areRunning && dialer.end.device !== listener.end.device
+}
 
 interface Session {
   readonly session: SyncSession
@@ -25,8 +33,8 @@ export class Traffic {
   readonly #world: World
   readonly #wire: Wire
   readonly #kept = new Map<string, Session>()
-  /** Broadcasts as they were, for those who repeat them. */
-  readonly recorded: Uint8Array[] = []
+  /** Broadcasts and frames of sessions as they were, for those who repeat them. */
+  readonly recorded: Record<'broadcasts' | 'frames', Uint8Array[]> = { broadcasts: [], frames: [] }
 
   constructor(world: World) {
     this.#world = world
@@ -37,7 +45,7 @@ export class Traffic {
     const dialer = this.#world.device(deed.device)
     const listener = this.#world.device(deed.peer)
     const ends = [dialer.running, listener.running] as const
-    if (ends[0] === undefined || ends[1] === undefined || dialer.end.device === listener.end.device) return
+    if (ends[0] === undefined || ends[1] === undefined || !canSync(dialer, listener)) return
     const scope = fromHex(deed.scope === 0 ? '' : tokenOf(ends[0].replica, SCOPES[deed.scope] as string))
     try {
       const session = await this.#session(deed, dialer, listener, [ends[0], ends[1]])
@@ -77,7 +85,7 @@ export class Traffic {
     }
     for (const message of messages) {
       this.#wire.broadcast(device, message, decodeBatch(message.subarray(BROADCAST_NONCE_BYTES)))
-      this.recorded.push(message)
+      keep(this.recorded.broadcasts, message)
       for (const other of this.#world.devices) if (other !== device) this.whisper(device, other, message)
     }
   }
@@ -116,6 +124,7 @@ export class Traffic {
       listener.end,
       (from, _to, frame) => {
         try {
+          keep(this.recorded.frames, frame)
           this.#wire.frame(this.#world.device(from.place), frame, options.allowed)
         } catch (error) {
           this.#world.fail(error)
@@ -174,4 +183,8 @@ export class Traffic {
     })
     return session
   }
+}
+
+function keep(recorded: Uint8Array[], bytes: Uint8Array): void {
+  if (recorded.push(bytes) > MAX_RECORDED) recorded.shift()
 }

@@ -140,16 +140,10 @@ export class Ingest {
     for (const { commit, leaves } of batch.commits) {
       const device = membership.deviceOf(commit.actor)
       if (device === undefined) continue
-      if (!this.#isHead(commit) && !isSignedBy(commit, device))
-        throw badProof('the signature of a commit does not hold')
+      const isChecked = await this.#domain.hasCommit(transaction, commit)
+      if (!isChecked && !isSignedBy(commit, device)) throw badProof('the signature of a commit does not hold')
       await this.#domain.addCommit(transaction, { commit, leaves }, evidence.has(commit.id))
     }
-  }
-
-  /** Whether a commit is a head here, with the signature that was checked: its id says nothing of that. */
-  #isHead({ actor, id, signature }: Commit): boolean {
-    const head = this.#domain.headOf(actor)
-    return head?.id === id && equalBytes(head.signature, signature)
   }
 
   /** Applies every held entry that can be judged now, until no more can. */

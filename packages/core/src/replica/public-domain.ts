@@ -267,6 +267,16 @@ export class PublicDomain implements WriterHost {
     throw new CoreError('CORE_MALFORMED', 'the commit of a stored entry is not in the store')
   }
 
+  /** Whether a commit is here with the same signature, which was checked when it came: its id says nothing of that. */
+  async hasCommit(transaction: PublicTransaction, commit: Commit): Promise<boolean> {
+    const isSame = ({ id, signature }: Commit): boolean =>
+      id === commit.id && equalBytes(signature, commit.signature)
+    const head = this.#heads.get(commit.actor)
+    if (head !== undefined && isSame(head)) return true
+    const row = await transaction.get(commitKey(commit))
+    return row !== undefined && isSame(decodeCommitRow(row).commit)
+  }
+
   /**
    * Takes a verified commit into a transaction: as evidence for entries, as its actor's head, and, when it
    * contradicts one that is here, as proof of a fork. One of our own actor that is not here shows that another copy of

@@ -98,7 +98,7 @@ function weights(faults: Faults): (readonly [number, Maker])[] {
     [faults.powerCut, (random) => crash(random, true)],
     [
       faults.fullDisk,
-      (random) => ({ type: 'fill-disk', device: index(random), ms: random.between(10, 5_000) })
+      (random) => ({ type: 'fill-disk', device: index(random), ms: random.between(1_000, 30_000) })
     ],
     [2 * (faults.restore + faults.silentCopy), (random) => ({ type: 'back-up', device: index(random) })],
     [faults.restore, (random) => restore(random, false)],

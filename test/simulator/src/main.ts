@@ -12,7 +12,7 @@ const HELP = `npm run sim -- [options]
   --seed N        where everything follows from; a fresh one when left out
   --seeds K       so many, one after the other, from --seed on       (1)
   --steps M       things that happen in each run                     (1000)
-  --replicas R    devices, 3 to 50                                   (5)
+  --replicas R    devices, 3 to 50, or 3-12: as many as the seed says (5)
   --faults F      all, none, -name to leave one out, or name[=rate],…  (all)
   --seconds S     begin no further seed after so many seconds
   --script FILE   run a saved script instead of a seed
@@ -45,13 +45,14 @@ async function main(): Promise<number> {
   }
   const first = values.seed === undefined ? Date.now() % 2 ** 32 : number(values.seed)
   const steps = number(values.steps)
-  const replicas = number(values.replicas)
+  const [fewest = 0, most = fewest] = values.replicas.split('-').map(number)
   const faults = parseFaults(values.faults)
   const onLine = values.trace ? (line: string): void => console.log(line) : undefined
   const endMs =
     values.seconds === undefined ? Number.POSITIVE_INFINITY : Date.now() + 1000 * number(values.seconds)
   const sum = new Summary()
   for (let seed = first; seed < first + number(values.seeds) && Date.now() < endMs; seed++) {
+    const replicas = fewest + (seed % (most - fewest + 1))
     const script: Script =
       values.script === undefined
         ? generate({ seed, steps, replicas, faults })
@@ -64,8 +65,9 @@ async function main(): Promise<number> {
     }
     console.error(`seed ${seed}: ${outcome.violation.stack}`)
     if (outcome.violation.cause !== undefined) console.error('because of', outcome.violation.cause)
-    const options = `--steps ${steps} --replicas ${replicas} --faults ${values.faults}`
-    console.error(`\nto see it again: npm run sim -- --seed ${seed} ${options}`)
+    const options = `--seed ${seed} --steps ${steps} --replicas ${replicas} --faults ${values.faults}`
+    const again = values.script === undefined ? options : `--script ${values.script}`
+    console.error(`\nto see it again: npm run sim -- ${again}`)
     await report(script, outcome, number(values.shrink), values.save)
     sum.print()
     return 1

@@ -113,6 +113,15 @@ const RARE_STORIES: readonly Step[][] = [
     { type: 'gossip', device: 1, from: 0, picks: [0], withHeads: false },
     { type: 'restore', device: 0 }
   ],
+  // An entry waits for one that it replaced, of which nobody knows any more.
+  [
+    { type: 'put', device: 1, path: 0, value: 0, base: 'none' },
+    { type: 'pull', device: 0, from: 1 },
+    { type: 'put', device: 0, path: 0, value: 0, base: 'read' },
+    { type: 'restore', device: 1 },
+    { type: 'gossip', device: 1, from: 0, picks: [0], withHeads: false },
+    { type: 'restore', device: 0 }
+  ],
   // A conflict whose sides have been written several times: all that led to it stays.
   [
     { type: 'put', device: 0, path: 0, value: 0, base: 'none' },

@@ -20,7 +20,7 @@ export const DURABLE: readonly Mutation[] = [
     bug: 'a peer that proves a write of ours which is not here does not make us another actor',
     breaks: ['P6', 'P15'],
     file: 'packages/core/src/replica/public-domain.ts',
-    text: '    if (isOwn && row === undefined) transaction.isOvertaken = true\n',
+    text: '      if (commit.actor === this.#own?.actor) transaction.isOvertaken = true\n',
     becomes: '',
     tests: [INGEST, 'packages/core/test/sync/echo.test.ts']
   },

@@ -84,9 +84,18 @@ export const SYNCING: readonly Mutation[] = [
     bug: 'commits are believed whoever has signed them',
     breaks: ['authorship'],
     file: 'packages/core/src/replica/ingest.ts',
-    text: 'if (!isHead && !isSignedBy(commit, device)) throw',
-    becomes: 'if (!isHead && commit.signature.length === 0) throw',
+    text: 'if (!isChecked && !isSignedBy(commit, device))',
+    becomes: 'if (!isChecked && commit.signature.length === 0)',
     tests: [INGEST, 'packages/core/test/sync/hostile.test.ts']
+  },
+  {
+    name: 'signature-beside-the-id',
+    bug: 'a commit that is here by its id is believed with whatever signature it comes again',
+    breaks: ['authorship'],
+    file: 'packages/core/src/replica/public-domain.ts',
+    text: 'id === commit.id && equalBytes(signature, commit.signature)',
+    becomes: 'id === commit.id',
+    tests: [INGEST]
   },
   {
     name: 'members-made-by-members',

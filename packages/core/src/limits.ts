@@ -58,6 +58,8 @@ export const MAX_GOSSIP_ENTRY_BYTES: number = 64 * 1024
 /** One broadcast message. */
 export const MAX_GOSSIP_MESSAGE_BYTES: number = 256 * 1024
 
+/** Live entries that a domain keeps opened for its next reads and writes. */
+export const MAX_KEPT_LIVE_BYTES: number = 32 * 1024 * 1024
 /** Paths whose last read a handle remembers as the base of its next write. */
 export const MAX_REMEMBERED_BASES: number = 16_384
 /** An open document is saved this long after its last change, and after this long at the latest. */

@@ -1,23 +1,17 @@
 import { type Alternative, DELETED } from '../entry/payload.ts'
-import { checkValue, type MemoryValue } from '../entry/value.ts'
+import { checkedCopy, type MemoryValue } from '../entry/value.ts'
 import { CoreError } from '../errors.ts'
 import { MAX_LABEL_BYTES, MAX_TAGS } from '../limits.ts'
 
 /**
- * A value as it is to be stored, without labels. What is given in may change before the disk has it, so it is copied;
- * a `Buffer`'s own `slice` would share its bytes.
+ * A value as it is to be stored, without labels. What is given in may change before the disk has it, so it is copied.
  *
  * @throws {CoreError} `CORE_BAD_VALUE`, `CORE_VALUE_TOO_LARGE`
  */
 export function valueToWrite(value: MemoryValue, contentType: string | undefined): Alternative {
-  checkValue(value)
-  const isBytes = value instanceof Uint8Array
-  return {
-    ...DELETED,
-    kind: 'value',
-    contentType: contentType ?? (isBytes ? 'application/octet-stream' : 'application/json'),
-    value: isBytes ? new Uint8Array(value) : structuredClone(value)
-  }
+  const copy = checkedCopy(value)
+  const usual = copy instanceof Uint8Array ? 'application/octet-stream' : 'application/json'
+  return { ...DELETED, kind: 'value', contentType: contentType ?? usual, value: copy }
 }
 
 /**

@@ -3,7 +3,7 @@
  */
 import { CoreError } from '../errors.ts'
 import { MAX_VALUE_BYTES, MAX_VALUE_DEPTH } from '../limits.ts'
-import { encodeCbor } from './cbor.ts'
+import { decodeCbor, encodeCbor } from './cbor.ts'
 
 /** What a memory can hold: anything JSON can say, or bytes. */
 export type MemoryValue = JsonValue | Uint8Array
@@ -22,12 +22,42 @@ export type JsonValue =
  * @throws {CoreError} `CORE_BAD_VALUE`, `CORE_VALUE_TOO_LARGE`
  */
 export function checkValue(value: unknown): asserts value is MemoryValue {
-  if (value instanceof Uint8Array) {
-    checkSize(value.length)
-    return
-  }
+  if (value instanceof Uint8Array) checkSize(value.length)
+  else encodeJson(value)
+}
+
+/**
+ * A copy of a value as it will come back.
+ *
+ * @throws {CoreError} as {@link checkValue}
+ */
+export function checkedCopy(value: unknown): MemoryValue {
+  if (!(value instanceof Uint8Array)) return plainValue(decodeCbor(encodeJson(value))) as JsonValue
+  checkSize(value.length)
+  // Not `slice`: that of a `Buffer` shares its bytes.
+  return new Uint8Array(value)
+}
+
+/** A copy of a value that was checked. */
+export function copyValue(value: MemoryValue): MemoryValue {
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Uint8Array) return new Uint8Array(value)
+  return copyJson(value)
+}
+
+function copyJson(value: JsonValue): JsonValue {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(copyJson)
+  const copy: Record<string, JsonValue> = {}
+  for (const [key, item] of Object.entries(value)) copy[key] = copyJson(item)
+  return copy
+}
+
+function encodeJson(value: unknown): Uint8Array {
   checkJson(value, 0, { size: 0 })
-  checkSize(encodeCbor(value).length)
+  const bytes = encodeCbor(value)
+  checkSize(bytes.length)
+  return bytes
 }
 
 function checkSize(size: number): void {

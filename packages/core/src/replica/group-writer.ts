@@ -196,12 +196,14 @@ export class GroupWriter {
       parents: replaced.map((entry) => entry.id).sort(),
       keyId: codec.keyId
     }
+    const { alternatives, agent, sources, isOverwrite = false } = draft
     const dropped = limitContext(draft.dropped ?? EMPTY_VECTOR, isRetired)
-    const payload: Payload = { isOverwrite: false, ...draft, dropped }
+    const payload: Payload = { path: draft.path, alternatives, agent, sources, isOverwrite, dropped }
     const random = this.#runtime.random(SEAL_RANDOM_BYTES)
-    const cipher = codec.seal(encodePayload(payload), payloadContext(header), random)
+    const bytes = encodePayload(payload)
+    const cipher = codec.seal(bytes, payloadContext(header), random)
     const stored = storedEntry(sealHeader(header, sha256(cipher), cipher.length), cipher, undefined, 0n)
-    return openedEntry(stored, payload)
+    return openedEntry(stored, payload, bytes.length)
   }
 
   /** A time later than everything replaced and, as far as that allows, the wall clock's. */

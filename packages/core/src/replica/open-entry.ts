@@ -14,6 +14,8 @@ import type { StoredEntry } from './stored-entry.ts'
 export interface OpenedEntry extends Opened {
   readonly stored: StoredEntry
   readonly payload: Payload | undefined
+  /** How long the payload is when it is neither sealed nor compressed; 0 when it cannot be opened. */
+  readonly payloadBytes: number
 }
 
 /** How one domain names and seals. */
@@ -60,7 +62,8 @@ export function privateCodec(tokens: PathTokens, keyId: KeyId): DomainCodec {
 
 /** Opens an entry. What cannot be opened or contradicts its header has no payload; it is never skipped. */
 export async function openEntry(codec: DomainCodec, stored: StoredEntry): Promise<OpenedEntry> {
-  return openedEntry(stored, await readPayload(codec, stored))
+  const { payload, payloadBytes } = await readPayload(codec, stored)
+  return openedEntry(stored, payload, payloadBytes)
 }
 
 /** Opens several entries, in their order. */
@@ -74,24 +77,35 @@ export async function openEntries(
 }
 
 /** An entry with what it is known to say. */
-export function openedEntry(stored: StoredEntry, payload: Payload | undefined): OpenedEntry {
+export function openedEntry(
+  stored: StoredEntry,
+  payload: Payload | undefined,
+  payloadBytes: number
+): OpenedEntry {
   const { id, dot } = stored.header
   return {
     stored,
     payload,
+    payloadBytes,
     entryId: id,
     dot: `${dot.actor}:${dot.n}`,
     alternatives: payload?.alternatives ?? []
   }
 }
 
-async function readPayload(codec: DomainCodec, stored: StoredEntry): Promise<Payload | undefined> {
-  const { header, cipher } = stored
+const UNREADABLE = { payload: undefined, payloadBytes: 0 }
+
+async function readPayload(
+  codec: DomainCodec,
+  { header, cipher }: StoredEntry
+): Promise<Pick<OpenedEntry, 'payload' | 'payloadBytes'>> {
   try {
-    const payload = decodePayload(codec.unseal(header, cipher))
-    return (await matchesHeader(codec, payload, header)) ? payload : undefined
+    const bytes = codec.unseal(header, cipher)
+    const payload = decodePayload(bytes)
+    if (!(await matchesHeader(codec, payload, header))) return UNREADABLE
+    return { payload, payloadBytes: bytes.length }
   } catch (error) {
-    if (error instanceof CoreError) return undefined
+    if (error instanceof CoreError) return UNREADABLE
     throw error
   }
 }

@@ -5,6 +5,7 @@ import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'
 import type { SpaceId } from '../entry/space-keys.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { WriterHost } from './group-writer.ts'
+import { LiveEntries } from './live-entries.ts'
 import type { DomainCodec } from './open-entry.ts'
 import { metaKey } from './rows.ts'
 import type { Transaction } from './transaction.ts'
@@ -27,6 +28,7 @@ export interface PrivateDomainParts {
 export class PrivateDomain implements WriterHost {
   readonly codec: DomainCodec
   readonly rows: RowStore
+  readonly live: LiveEntries
   readonly space: SpaceId
   actor: ActorId
   nextNumber: number
@@ -36,6 +38,7 @@ export class PrivateDomain implements WriterHost {
   private constructor({ rows, codec, space, runtime }: PrivateDomainParts, actor: ActorId, next: number) {
     this.rows = rows
     this.codec = codec
+    this.live = new LiveEntries(rows, codec)
     this.space = space
     this.#runtime = runtime
     this.actor = actor
@@ -69,12 +72,13 @@ export class PrivateDomain implements WriterHost {
 
   begin(): Transaction {
     this.#fate.check()
-    return new PrivateTransaction(this.rows, this.codec, undefined, this.#runtime.now())
+    const { rows, live, codec } = this
+    return new PrivateTransaction({ rows, live, codec, now: this.#runtime.now() }, undefined)
   }
 
   async save(transaction: Transaction): Promise<void> {
-    const { changes } = await transaction.finish()
-    await this.#fate.decides(this.rows.write(changes))
+    const { changes, paths } = await transaction.finish()
+    await this.#fate.decides(this.live.whileWritten(paths, () => this.rows.write(changes)))
   }
 
   async commit(transaction: Transaction): Promise<void> {

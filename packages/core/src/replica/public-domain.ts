@@ -22,6 +22,7 @@ import { MAX_COMMIT_ENTRIES } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import { decodeEpochRow, type EpochReason, type EpochStart, encodeEpochRow } from './epoch-row.ts'
 import type { WriterHost } from './group-writer.ts'
+import { LiveEntries } from './live-entries.ts'
 import type { Membership } from './membership.ts'
 import { type DomainCodec, type OpenedEntry, pathName } from './open-entry.ts'
 import { PublicTransaction } from './public-transaction.ts'
@@ -75,6 +76,7 @@ interface Own {
 export class PublicDomain implements WriterHost {
   readonly codec: DomainCodec
   readonly rows: RowStore
+  readonly live: LiveEntries
   readonly space: SpaceId
   readonly #parts: PublicDomainParts
   readonly #heads: Map<ActorId, Commit>
@@ -92,6 +94,7 @@ export class PublicDomain implements WriterHost {
     this.#parts = parts
     this.codec = parts.codec
     this.rows = parts.rows
+    this.live = new LiveEntries(parts.rows, parts.codec)
     this.space = parts.membership.space
     this.#heads = heads
     this.#records = new ConflictRecords(parts.rows, parts.conflictRetentionMs)
@@ -146,7 +149,8 @@ export class PublicDomain implements WriterHost {
 
   begin(from: Uint8Array = NO_BYTES): PublicTransaction {
     this.#fate.check()
-    return new PublicTransaction(this.rows, this.codec, this.#lsn, from, this.#parts.runtime.now())
+    const { rows, live, codec } = this
+    return new PublicTransaction({ rows, live, codec, now: this.#parts.runtime.now() }, this.#lsn, from)
   }
 
   /** Signs what was written and makes it durable. */
@@ -178,9 +182,12 @@ export class PublicDomain implements WriterHost {
    */
   async write(transaction: PublicTransaction): Promise<number> {
     const own = await this.#ownAfter(transaction)
-    const { changes, conflicts, documents } = await transaction.finish()
+    const { changes, conflicts, documents, paths } = await transaction.finish()
     const recorded = await this.#records.changesFor(conflicts, transaction.now)
-    await this.#fate.decides(this.rows.write([...changes, ...recorded]))
+    const all = [...changes, ...recorded]
+    // What peers send lies in the pages it came in; to keep some of it opened would keep all of them.
+    const changed = transaction.isLocal ? paths : paths.map(({ token }) => ({ token, live: [] }))
+    await this.#fate.decides(this.live.whileWritten(changed, () => this.rows.write(all)))
     this.#lsn = transaction.lsn
     this.#own = own ?? this.#own
     for (const [actor, head] of transaction.heads) this.#heads.set(actor, head)

@@ -1,15 +1,13 @@
 import type { ActorId } from '@cis-memory/clock'
-import type { RowReader } from '@cis-memory/store'
 import { NO_BYTES } from '../entry/bytes.ts'
 import type { Commit } from '../entry/commit.ts'
 import type { SystemRecord } from '../entry/records.ts'
 import type { EpochReason } from './epoch-row.ts'
 import { encodeFeedRow } from './feed-row.ts'
-import type { DomainCodec } from './open-entry.ts'
 import { feedKey, headKey, recordKey } from './rows.ts'
 import { encodeCommitRow, encodeRecordRow } from './signed-row.ts'
 import type { StoredEntry } from './stored-entry.ts'
-import { Transaction } from './transaction.ts'
+import { Transaction, type TransactionBase } from './transaction.ts'
 
 /** Numbers what a transaction adds to the feed. The numbers count only once the transaction is durable. */
 class FeedCursor {
@@ -47,9 +45,9 @@ export class PublicTransaction extends Transaction {
   readonly records: SystemRecord[] = []
 
   /** @param from the store instance the changes come from; empty for local writes */
-  constructor(rows: RowReader, codec: DomainCodec, lsn: bigint, from: Uint8Array, now: number) {
+  constructor(base: TransactionBase, lsn: bigint, from: Uint8Array) {
     const cursor = new FeedCursor(lsn, from)
-    super(rows, codec, cursor, now)
+    super(base, cursor)
     this.#cursor = cursor
     this.isLocal = from.length === 0
   }

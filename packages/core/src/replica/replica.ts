@@ -279,11 +279,8 @@ export class Replica implements Directory, SyncReplica {
   /** A domain as it is now. */
   view(domain: Domain): DomainView {
     const host = domain === 'public' ? this.#public : this.#private
-    return new DomainView(
-      host.codec,
-      host.rows,
-      this.#viewContext(domain, () => this.runtime.now())
-    )
+    const context = this.#viewContext(domain, () => this.runtime.now())
+    return new DomainView(host.codec, host.rows, { ...context, live: host.live })
   }
 
   /** κ of the path that a conflict id stands for or has stood for. */

@@ -5,6 +5,7 @@ import { loadYjs } from '../documents/merge.ts'
 import { startsWith, toHex } from '../entry/bytes.ts'
 import type { Header } from '../entry/header.ts'
 import { type ContestedRow, decodeContestedRow, encodeContestedRow } from './contested-row.ts'
+import type { LiveEntries } from './live-entries.ts'
 import { type DomainCodec, type OpenedEntry, openEntries, openEntry } from './open-entry.ts'
 import { replaces, replacesAllThat } from './replaces.ts'
 import {
@@ -18,7 +19,6 @@ import {
 } from './rows.ts'
 import {
   decodeHistoryRow,
-  decodeLiveRow,
   encodeHistoryRow,
   encodeLiveRow,
   type StoredEntry,
@@ -80,6 +80,16 @@ export interface Finished {
   readonly changes: readonly RowChange[]
   readonly conflicts: readonly ConflictChange[]
   readonly documents: readonly MergedDocuments[]
+  readonly paths: readonly PathChange[]
+}
+
+/** Where a transaction starts from. */
+export interface TransactionBase {
+  readonly rows: RowReader
+  readonly live: LiveEntries
+  readonly codec: DomainCodec
+  /** In milliseconds since 1970. */
+  readonly now: number
 }
 
 /**
@@ -88,6 +98,7 @@ export interface Finished {
  */
 export class Transaction {
   readonly #rows: RowReader
+  readonly #live: LiveEntries
   readonly #codec: DomainCodec
   readonly #feed: FeedWriter | undefined
   readonly #paths = new Map<string, PathState>()
@@ -102,8 +113,9 @@ export class Transaction {
    */
   missesHistory = false
 
-  constructor(rows: RowReader, codec: DomainCodec, feed: FeedWriter | undefined, now: number) {
+  constructor({ rows, live, codec, now }: TransactionBase, feed: FeedWriter | undefined) {
     this.#rows = rows
+    this.#live = live
     this.#codec = codec
     this.#feed = feed
     this.now = now
@@ -177,15 +189,15 @@ export class Transaction {
   async finish(): Promise<Finished> {
     const conflicts: ConflictChange[] = []
     const documents: MergedDocuments[] = []
-    for (const state of this.#paths.values()) {
-      if (!state.isChanged) continue
+    const paths = [...this.#paths.values()].filter(({ isChanged }) => isChanged)
+    for (const state of paths) {
       this.put(liveKey(state.token), encodeLiveRow(state.live.map((entry) => entry.stored)))
       this.pathChanged(state, this.#codec)
       const change = await this.#indexConflict(state)
       if (change !== undefined) conflicts.push(change)
       if (areMerged(state.live)) documents.push({ live: state.live, arrived: arrivedIn(state) })
     }
-    return { changes: [...this.#changes.values()], conflicts, documents }
+    return { changes: [...this.#changes.values()], conflicts, documents, paths }
   }
 
   /** Called once for each changed path, for the rows that one domain keeps besides. */
@@ -211,9 +223,7 @@ export class Transaction {
     const name = toHex(token)
     const known = this.#paths.get(name)
     if (known !== undefined) return known
-    const row = await this.#rows.get(liveKey(token))
-    const entries = row === undefined ? [] : decodeLiveRow(row)
-    const live = await openEntries(this.#codec, entries)
+    const live = await this.#live.at(token)
     const state: PathState = { token, before: live, live, isChanged: false }
     this.#paths.set(name, state)
     return state

@@ -7,6 +7,7 @@ import { equalBytes, fromHex, NO_BYTES, startsWith, toHex } from '../entry/bytes
 import type { DeviceId } from '../entry/ed25519.ts'
 import { type Path, ROOT } from '../entry/path.ts'
 import { type Alternative, encodeAlternative } from '../entry/payload.ts'
+import { copyValue } from '../entry/value.ts'
 import type {
   AbsentRead,
   Conflict,
@@ -20,6 +21,7 @@ import type {
 } from '../versions.ts'
 import { decodeContestedRow } from './contested-row.ts'
 import { decodeEndedConflict, type EndedConflict } from './ended-conflict-row.ts'
+import { type LiveEntries, readLive } from './live-entries.ts'
 import { type DomainCodec, type OpenedEntry, openEntries, openEntry, pathName } from './open-entry.ts'
 import { decodeProposalRow } from './proposal-row.ts'
 import {
@@ -27,7 +29,6 @@ import {
   contestedRange,
   endedConflictRange,
   historyRange,
-  liveKey,
   liveRange,
   pathOfKey,
   proposalKey
@@ -46,6 +47,8 @@ export interface ViewContext {
   readonly directory: Directory
   readonly policies: Policies
   readonly now: () => number
+  /** What is live now; a snapshot has none and reads its own rows. */
+  readonly live?: LiveEntries
 }
 
 /** Where single rows are read: a store, a snapshot, or a transaction with what it has changed. */
@@ -58,24 +61,25 @@ export class DomainView {
   readonly #directory: Directory
   readonly #policies: Policies
   readonly #now: () => number
+  readonly #live: LiveEntries | undefined
 
-  constructor(codec: DomainCodec, rows: RowReader, { directory, policies, now }: ViewContext) {
+  constructor(codec: DomainCodec, rows: RowReader, { directory, policies, now, live }: ViewContext) {
     this.codec = codec
     this.#rows = rows
     this.#directory = directory
     this.#policies = policies
     this.#now = now
+    this.#live = live
   }
 
   /** The live entries of a path, opened, earliest first. */
-  async live(path: Path): Promise<OpenedEntry[]> {
+  live(path: Path): Promise<readonly OpenedEntry[]> {
     return this.liveAt(this.codec.tokens.of(path))
   }
 
   /** The live entries at κ. */
-  async liveAt(token: Uint8Array): Promise<OpenedEntry[]> {
-    const row = await this.#rows.get(liveKey(token))
-    return row === undefined ? [] : this.#openRow(row)
+  liveAt(token: Uint8Array): Promise<readonly OpenedEntry[]> {
+    return this.#live?.at(token) ?? readLive(this.#rows, this.codec, token)
   }
 
   async read(path: Path): Promise<Read> {
@@ -202,6 +206,7 @@ export class DomainView {
     return proposal?.conflictId === id ? proposal : undefined
   }
 
+  /** The versions an entry stands for. They are whoever's who asks: changing them changes nothing here. */
   versionsOf(entry: OpenedEntry): Version[] {
     const { header } = entry.stored
     const author = this.#directory.authorOf(header.dot.actor)
@@ -213,15 +218,17 @@ export class DomainView {
       isLocal: author.device === this.#directory.device,
       agent: entry.payload?.agent,
       writtenAt: timestampMs(header.hlc),
-      parents: header.parents,
+      parents: [...header.parents],
       isOverwrite: entry.payload?.isOverwrite ?? false,
-      sources: entry.payload?.sources ?? []
+      sources: (entry.payload?.sources ?? []).map((source) => ({ ...source }))
     }
     if (entry.alternatives.length === 0) return [{ ...authorship, index: 0, ...UNREADABLE }]
     return distinct(entry.alternatives).map(([alternative, index]) => ({
       ...authorship,
       index,
-      ...alternative
+      ...alternative,
+      value: alternative.value === undefined ? undefined : copyValue(alternative.value),
+      tags: [...alternative.tags]
     }))
   }
 

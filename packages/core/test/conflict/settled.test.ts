@@ -171,6 +171,7 @@ describe('a thousand open conflicts among other memories', () => {
     expect(Object.fromEntries(reads)).toEqual({ E: 100, F: 200 })
     reset()
     expect((await memory.conflictStats()).open).toBe(1000)
-    expect(Object.fromEntries(reads)).toEqual({ E: 1000, F: 2000 })
+    // What is live where somebody has just looked is known.
+    expect(Object.fromEntries(reads)).toEqual({ F: 2000 })
   })
 })

@@ -206,30 +206,38 @@ export class DomainView {
     return proposal?.conflictId === id ? proposal : undefined
   }
 
-  /** The versions an entry stands for. They are whoever's who asks: changing them changes nothing here. */
   versionsOf(entry: OpenedEntry): Version[] {
-    const { header } = entry.stored
-    const author = this.#directory.authorOf(header.dot.actor)
-    const authorship = {
-      entryId: header.id,
-      actor: header.dot.actor,
+    if (entry.alternatives.length === 0) return [this.#versionOf(entry, UNREADABLE, 0)]
+    return distinct(entry.alternatives).map(([says, index]) => this.#versionOf(entry, says, index))
+  }
+
+  /** A version is whoever's who asks: changing it changes nothing here. Spreading what it is made of takes far longer. */
+  #versionOf(
+    { stored, payload }: OpenedEntry,
+    says: Alternative | typeof UNREADABLE,
+    index: number
+  ): Version {
+    const { id, dot, hlc, parents } = stored.header
+    const author = this.#directory.authorOf(dot.actor)
+    return {
+      entryId: id,
+      actor: dot.actor,
       device: author.device,
       deviceName: author.name,
       isLocal: author.device === this.#directory.device,
-      agent: entry.payload?.agent,
-      writtenAt: timestampMs(header.hlc),
-      parents: [...header.parents],
-      isOverwrite: entry.payload?.isOverwrite ?? false,
-      sources: (entry.payload?.sources ?? []).map((source) => ({ ...source }))
-    }
-    if (entry.alternatives.length === 0) return [{ ...authorship, index: 0, ...UNREADABLE }]
-    return distinct(entry.alternatives).map(([alternative, index]) => ({
-      ...authorship,
+      agent: payload?.agent,
+      writtenAt: timestampMs(hlc),
+      parents: [...parents],
+      isOverwrite: payload?.isOverwrite ?? false,
+      sources: (payload?.sources ?? []).map((source) => ({ ...source })),
       index,
-      ...alternative,
-      value: alternative.value === undefined ? undefined : copyValue(alternative.value),
-      tags: [...alternative.tags]
-    }))
+      kind: says.kind,
+      contentType: says.contentType,
+      value: says.value === undefined ? undefined : copyValue(says.value),
+      category: says.category,
+      tags: [...says.tags],
+      expiresAt: says.expiresAt
+    }
   }
 
   #openRow(row: Uint8Array): Promise<OpenedEntry[]> {

@@ -110,10 +110,10 @@ export const CAUSALITY: readonly Mutation[] = [
     bug: 'a deletion is forgotten after 30 days',
     breaks: ['P17'],
     file: 'packages/core/src/replica/transaction.ts',
-    text: 'const entries = row === undefined ? [] : decodeLiveRow(row)\n',
+    text: 'const live = await this.#live.at(token)\n',
     becomes: `const ttl = BigInt(30 * 86_400_000) << 16n
-    const entries = (row === undefined ? [] : decodeLiveRow(row)).filter(
-      ({ header }) => header.type !== 'delete' || header.hlc + ttl > BigInt(this.now) << 16n
+    const live = (await this.#live.at(token)).filter(
+      ({ stored }) => stored.header.type !== 'delete' || stored.hlc + ttl > BigInt(this.now) << 16n
     )\n`,
     tests: ['packages/core/test/sync/long-away.test.ts']
   },

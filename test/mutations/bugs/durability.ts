@@ -77,10 +77,10 @@ export const DURABLE: readonly Mutation[] = [
     bug: 'readers of the feed are sent on to a number that is not on disk yet',
     breaks: ['P13'],
     file: 'packages/core/src/replica/public-domain.ts',
-    text: `    await this.#fate.decides(this.rows.write([...changes, ...recorded]))
+    text: `    await this.#fate.decides(this.live.whileWritten(changed, () => this.rows.write(all)))
     this.#lsn = transaction.lsn`,
     becomes: `    this.#lsn = transaction.lsn
-    await this.#fate.decides(this.rows.write([...changes, ...recorded]))`,
+    await this.#fate.decides(this.live.whileWritten(changed, () => this.rows.write(all)))`,
     tests: [DURABILITY]
   },
   {

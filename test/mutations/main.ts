@@ -10,12 +10,11 @@ Puts one bug after the other into the sources and runs the tests that are to not
 not noticed, or cannot be put in.
 
   --list        what there is
-  --all-tests   run every test that loads sources, and name all that notice: an hour for each bug
-  --budget S    begin no further bug after so many seconds
+  --all-tests   run every test that loads sources, and name all that notice; takes as long as npm test, for each bug
 `
 
 /** What runs on sources. test/integration runs what was built, where there is never a bug. */
-const ALL_TESTS = ['packages/', 'test/interop', 'test/simulator']
+const ALL_TESTS = ['packages/', 'test/explorer', 'test/interop', 'test/simulator']
 const ALL_TESTS_MS = 4 * 3_600_000
 
 async function main(): Promise<number> {
@@ -23,7 +22,6 @@ async function main(): Promise<number> {
     options: {
       list: { type: 'boolean', default: false },
       'all-tests': { type: 'boolean', default: false },
-      budget: { type: 'string' },
       help: { type: 'boolean', default: false }
     },
     allowPositionals: true
@@ -43,12 +41,9 @@ async function main(): Promise<number> {
     console.error(complaints.join('\n'))
     return 1
   }
-  const endMs =
-    values.budget === undefined ? Number.POSITIVE_INFINITY : Date.now() + 1000 * Number(values.budget)
   const startedMs = Date.now()
   let [caught, uncaught] = [0, 0]
   for (const mutation of chosen) {
-    if (Date.now() > endMs) break
     const outcome = values['all-tests']
       ? await run(mutation, ALL_TESTS, { all: true, maxMs: ALL_TESTS_MS })
       : await run(mutation, mutation.tests)
@@ -58,15 +53,17 @@ async function main(): Promise<number> {
     if (positionals.length > 0 && outcome.verdict !== 'survived') console.log(`\n${outcome.message}\n`)
   }
   const seconds = Math.round((Date.now() - startedMs) / 1000)
-  console.log(
-    `\n${caught} caught, ${uncaught} not caught, ${chosen.length - caught - uncaught} not tried, in ${seconds} s`
-  )
+  console.log(`\n${caught} caught, ${uncaught} not caught, in ${seconds} s`)
   return uncaught === 0 ? 0 : 1
 }
 
 function rowOf({ name, breaks }: Mutation, outcome: Outcome): string {
   const row = `${name.padEnd(40)} ${breaks.join(' ').padEnd(16)} ${outcome.verdict.padEnd(8)} ${outcome.seconds.toFixed(1).padStart(6)} s`
-  if (outcome.verdict === 'caught') return [row, ...outcome.by.map((test) => `    ${test}`)].join('\n')
+  // A busy machine can be the reason, so whoever reads the table should know.
+  const reason =
+    'message' in outcome && outcome.message.startsWith('Test timed out') ? ', by running out of time' : ''
+  if (outcome.verdict === 'caught')
+    return [`${row}${reason}`, ...outcome.by.map((test) => `    ${test}`)].join('\n')
   return outcome.verdict === 'broken' ? `${row}\n    ${outcome.message.split('\n', 1)[0]}` : row
 }
 

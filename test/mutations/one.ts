@@ -2,14 +2,14 @@
  * Runs tests with one mutation in the sources they load, in a process of its own, and writes what came of it as a line of
  * JSON. The bug is put in as vitest loads the file, and exists nowhere else.
  *
- *   node --import ./test/simulator/typescript.mjs test/mutations/one.ts NAME [--all] -- TEST-FILES
+ *   node --import ./test/simulator/typescript.mjs test/mutations/one.ts [--all] -- NAME TEST-FILES
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startVitest, type TestCase, type TestModule, type Vitest } from 'vitest/node'
 import { mutated, ROOT } from './mutation.ts'
 import { mutationNamed } from './mutations.ts'
-import type { Outcome } from './outcome.ts'
+import type { Verdict } from './outcome.ts'
 
 const { values, positionals } = parseArgs({
   options: { all: { type: 'boolean', default: false } },
@@ -20,7 +20,6 @@ const mutation = mutationNamed(name)
 const target = join(ROOT, mutation.file)
 let isLoaded = false
 
-const startedMs = performance.now()
 const vitest = await startVitest(
   'test',
   tests,
@@ -47,25 +46,22 @@ const vitest = await startVitest(
     ]
   }
 )
-const seconds = (performance.now() - startedMs) / 1000
-process.stdout.write(`\n${JSON.stringify(outcomeOf(vitest))}\n`)
+process.stdout.write(`\n${JSON.stringify(verdictOf(vitest))}\n`)
 await vitest.close()
 process.exit()
 
-function outcomeOf({ state }: Vitest): Outcome {
+function verdictOf({ state }: Vitest): Verdict {
   const modules = state.getTestModules()
   const failed = modules.flatMap((module) => [...module.children.allTests('failed')])
   if (failed.length > 0) {
-    return { verdict: 'caught', seconds, by: failed.map(nameOf), message: messageOf(failed[0] as TestCase) }
+    return { verdict: 'caught', by: failed.map(nameOf), message: messageOf(failed[0] as TestCase) }
   }
   const broken = modules.flatMap((module: TestModule) => module.errors())
-  if (broken.length > 0) {
-    return { verdict: 'broken', seconds, message: broken[0]?.message ?? '' }
-  }
-  if (!isLoaded) return { verdict: 'broken', seconds, message: `none of the tests loads ${mutation.file}` }
+  if (broken.length > 0) return { verdict: 'broken', message: broken[0]?.message ?? '' }
+  if (!isLoaded) return { verdict: 'broken', message: `none of the tests loads ${mutation.file}` }
   const ran = modules.flatMap((module) => [...module.children.allTests('passed')])
-  if (ran.length === 0) return { verdict: 'broken', seconds, message: 'no test was run' }
-  return { verdict: 'survived', seconds }
+  if (ran.length === 0) return { verdict: 'broken', message: 'no test was run' }
+  return { verdict: 'survived' }
 }
 
 function nameOf({ module, fullName }: TestCase): string {

@@ -2,18 +2,19 @@ import { spawn } from 'node:child_process'
 import { type Mutation, ROOT } from './mutation.ts'
 
 /** What came of running tests with a bug in the sources. */
-export type Outcome =
+export type Verdict =
   | {
       readonly verdict: 'caught'
-      readonly seconds: number
       /** The tests that failed, by file and name: the first of them, or all when all were run. */
       readonly by: readonly string[]
       readonly message: string
     }
   /** All tests passed. */
-  | { readonly verdict: 'survived'; readonly seconds: number }
+  | { readonly verdict: 'survived' }
   /** It proves nothing: the tests could not be loaded, or do not load the source with the bug, or never ended. */
-  | { readonly verdict: 'broken'; readonly seconds: number; readonly message: string }
+  | { readonly verdict: 'broken'; readonly message: string }
+
+export type Outcome = Verdict & { readonly seconds: number }
 
 const MAX_RUN_MS = 300_000
 
@@ -44,7 +45,7 @@ export function run(
       clearTimeout(timer)
       const seconds = (performance.now() - startedMs) / 1000
       const line = said.split('\n').findLast((each) => each.startsWith('{"verdict"'))
-      if (line !== undefined) resolve({ ...(JSON.parse(line) as Outcome), seconds })
+      if (line !== undefined) resolve({ ...(JSON.parse(line) as Verdict), seconds })
       else resolve({ verdict: 'broken', seconds, message: said.trim().slice(-2000) || 'it did not end' })
     })
   })

@@ -38,6 +38,24 @@ const verify = (_: null, message: Uint8Array, key: KeyObject, signature: Uint8Ar
     tests: ['packages/core/test/entry/header.test.ts', 'packages/core/test/replica/hostile.test.ts']
   },
   {
+    name: 'nonce-of-chance-alone',
+    bug: 'two machines that draw the same random bytes seal two messages under one nonce',
+    breaks: ['sealing'],
+    file: 'packages/store/src/seal.ts',
+    text: "      .update(hash('sha256', plaintext, 'buffer'))\n",
+    becomes: '      .update(plaintext.subarray(0, 0))\n',
+    tests: ['packages/store/test/seal.test.ts']
+  },
+  {
+    name: 'key-file-for-everybody',
+    bug: 'a key file is taken that others on the machine can read',
+    breaks: ['sealing'],
+    file: 'packages/store/src/level/keystore.ts',
+    text: '(mode & 0o077) !== 0',
+    becomes: '(mode & 0o777) === 0',
+    tests: ['packages/store/test/level/keys.test.ts']
+  },
+  {
     name: 'payloads-inflate-without-bound',
     bug: 'a small payload of a member fills the memory of whoever reads it',
     breaks: ['P28'],

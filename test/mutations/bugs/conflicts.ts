@@ -83,6 +83,33 @@ export const CONFLICT: readonly Mutation[] = [
     tests: [CONFLICTS]
   },
   {
+    name: 'merge-read-unasked',
+    bug: 'what a model proposed is read though nobody has accepted it and no policy says that it may',
+    breaks: ['merges'],
+    file: 'packages/core/src/conflict/policies.ts',
+    text: "decides: auto || mode !== 'ai_merge'",
+    becomes: 'decides: true',
+    tests: ['packages/core/test/conflict/policies.test.ts', 'packages/core/test/conflict/proposals.test.ts']
+  },
+  {
+    name: 'merge-read-though-refused',
+    bug: 'what a model proposed is read though its owner has refused it',
+    breaks: ['merges'],
+    file: 'packages/core/src/replica/view.ts',
+    text: 'const proposal = stored?.refusedAt === undefined ? stored : undefined',
+    becomes: 'const proposal = stored',
+    tests: ['packages/core/test/conflict/proposals.test.ts', 'packages/core/test/conflict/policies.test.ts']
+  },
+  {
+    name: 'adapted-from-what-has-changed',
+    bug: 'what a model was given may have changed by the time its answer is written, and nobody looks',
+    breaks: ['curation'],
+    file: 'packages/core/src/domains/private-handle.ts',
+    text: 'check: () => this.#requireUnchanged(source)',
+    becomes: 'check: async () => void this.#requireUnchanged(source).catch(() => undefined)',
+    tests: ['packages/core/test/curated/curated.test.ts']
+  },
+  {
     name: 'undo-of-what-came-since',
     bug: 'an undo takes back a write that its owner has not seen',
     breaks: ['P18', 'P34'],

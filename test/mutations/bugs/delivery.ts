@@ -74,6 +74,15 @@ export const DELIVERY: readonly Mutation[] = [
     tests: ['packages/guard/test/audit.test.ts']
   },
   {
+    name: 'audit-records-unchained',
+    bug: 'a record of the audit log can be put in the place of another',
+    breaks: ['audit'],
+    file: 'packages/core/src/audit/verify-chain.ts',
+    text: "  if (!equalBytes(row.previous, last.digest)) return [last === base ? row.seq : last.seq, 'altered']\n",
+    becomes: "  if (row === base) return [row.seq, 'altered']\n",
+    tests: ['packages/core/test/audit/audit-log.test.ts']
+  },
+  {
     name: 'context-of-another-copy',
     bug: 'an executor takes a context that another guard has made',
     breaks: ['P33'],

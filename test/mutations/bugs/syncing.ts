@@ -98,6 +98,24 @@ export const SYNCING: readonly Mutation[] = [
     tests: [INGEST]
   },
   {
+    name: 'handshake-unproven',
+    bug: 'a session begins with whoever is connected, whether it knows the secret of the space or not',
+    breaks: ['authorship'],
+    file: 'packages/core/src/sync/handshake.ts',
+    text: "if (!isSameMac(mac, macOf(state, isDialer ? 'listener' : 'dialer'))) {",
+    becomes: "if (!isSameMac(mac, mac) || macOf(state, 'dialer').length === 0) {",
+    tests: ['packages/core/test/sync/machine.test.ts', 'packages/core/test/sync/hostile.test.ts']
+  },
+  {
+    name: 'records-unsigned',
+    bug: 'who is a member, and whose device an actor is, is believed of anybody',
+    breaks: ['authorship'],
+    file: 'packages/core/src/replica/membership.ts',
+    text: "if (record.kind !== 'fork') return hasValidSignature(record)",
+    becomes: "if (record.kind !== 'fork') return hasValidSignature(record) || record.signature.length > 0",
+    tests: ['packages/core/test/replica/membership.test.ts']
+  },
+  {
     name: 'members-made-by-members',
     bug: 'whoever is a member may let others in',
     breaks: ['authorship'],

@@ -71,6 +71,16 @@ describe('the explorer', () => {
   )
 
   it(
+    'opens a device again that has stopped in the middle',
+    async () => {
+      const path = ['restore 0', 'put 0', 'pull 1<0 !1:1', 'pull 1<0'].map(parseOperation)
+      const report = await replay(path, { replicas: 2, operations: 4, kinds: DEFAULT_KINDS })
+      expect(shown(report)).toBeUndefined()
+    },
+    LIMIT_MS
+  )
+
+  it(
     'counts states once that differ in the names of replicas alone',
     async () => {
       const small = { replicas: 3, operations: 2, kinds: ['put', 'pull'] } as const

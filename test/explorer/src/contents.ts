@@ -61,7 +61,8 @@ export async function contentsOf(disk: MemoryStore): Promise<Contents> {
         records.push(toHex(key.subarray(1)))
         break
       case 'M':
-        actor = toHex((decodeCbor(value) as [Uint8Array, Uint8Array])[1])
+        if (Buffer.from(key.subarray(1)).toString() === 'own')
+          actor = toHex((decodeCbor(value) as [Uint8Array, Uint8Array])[1])
         break
     }
   }

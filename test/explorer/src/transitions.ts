@@ -1,6 +1,6 @@
 import { timestampFromMs } from '@cis-memory/clock'
 import type { DeviceKey } from '@cis-memory/core'
-import type { MemoryStore } from '@cis-memory/store'
+import type { Continuity, MemoryStore } from '@cis-memory/store'
 import type { Batch } from '../../../packages/core/src/sync/batch.ts'
 import { Forger } from '../../../packages/core/test/support/forge.ts'
 import { promised } from '../../simulator/src/violation.ts'
@@ -137,18 +137,17 @@ export class Transitions {
         [listener.place, other.batches]
       ])
       const named = stop === undefined ? type : `${type} !${stop.place === dialer.place}:${stop.batches}`
-      const terms = (end: string): readonly number[] =>
-        this.#renamings.after(`${named} ${end}`, [dialer.terms, listener.terms])
+      const arrive = async (end: Device, before: Local, contents: Contents): Promise<Local> => {
+        const ends = [dialer.terms, listener.terms]
+        const terms = this.#renamings.after(`${named} ${before === dialer ? 'dialer' : 'listener'}`, ends)
+        if (end !== stopping) {
+          return this.#arrive(end, before.place, before.life, terms, contents, before)
+        }
+        return this.#arrive(await this.#comeBack(end, before, contents), before.place, before.life, terms)
+      }
       return {
-        dialer: await this.#arrive(one, dialer.place, dialer.life, terms('dialer'), atDialer, dialer),
-        listener: await this.#arrive(
-          other,
-          listener.place,
-          listener.life,
-          terms('listener'),
-          atListener,
-          listener
-        ),
+        dialer: await arrive(one, dialer, atDialer),
+        listener: await arrive(other, listener, atListener),
         batches
       }
     })
@@ -175,7 +174,15 @@ export class Transitions {
     return this.#once(`${fate} ${local.number}`, () => {
       const disk = fate === 'cut' ? local.synced : local.disk
       const terms = this.#renamings.after(fate, [local.terms])
-      return this.#reopen(local, disk, local.place, local.life + 1, terms, local.contents.actor)
+      return this.#reopen(
+        local,
+        disk,
+        local.place,
+        local.life + 1,
+        terms,
+        local.contents.actor,
+        'unclean-stop'
+      )
     })
   }
 
@@ -215,9 +222,9 @@ export class Transitions {
     place: number,
     life: number,
     terms: readonly number[],
-    actor: string
+    actor: string,
+    continuity: Continuity = this.#settings.restoredAs ?? 'copied-or-restored'
   ): Promise<Local> {
-    const continuity = this.#settings.restoredAs ?? 'copied-or-restored'
     const name = `open ${place}.${life} ${from.contents.digest}`
     this.runs++
     const device = await Device.open({ disk: disk.copy(), name, continuity })
@@ -235,6 +242,18 @@ export class Transitions {
     // What opening draws is for nobody to see. What follows draws the same as in a process that goes on.
     device.runtime.rename(name)
     return device
+  }
+
+  /** Opens what a device has left that stopped in the middle. */
+  #comeBack({ disk, synced }: Device, { place, life }: Local, { digest }: Contents): Promise<Device> {
+    this.runs++
+    const continuity = this.#settings.durability === 'os' ? 'unclean-stop' : 'kept'
+    return Device.open({
+      disk: disk.copy(),
+      synced,
+      name: `come back ${place}.${life} ${digest}`,
+      continuity
+    })
   }
 
   /** Tells of what was written here, which was written on what stood there. */

@@ -1,21 +1,31 @@
 import { timestampMs } from '@cis-memory/clock'
 import type { RowChange, RowReader } from '@cis-memory/store'
+import { NO_BYTES } from '../entry/bytes.ts'
 import { MAX_PRUNED_RECORDS, MAX_RECORDED_VERSIONS } from '../limits.ts'
+import { decodeConflictIdRow, encodeConflictIdRow } from '../replica/conflict-id-row.ts'
 import {
   encodeEndedConflict,
   type RecordedAuthor,
   type RecordedVersion
 } from '../replica/ended-conflict-row.ts'
 import { type OpenedEntry, pathName } from '../replica/open-entry.ts'
-import { endedConflictKey, endedConflictRange, proposalKey } from '../replica/rows.ts'
+import {
+  conflictIdKey,
+  conflictOfTimedKey,
+  endedConflictKey,
+  endedConflictRange,
+  proposalKey,
+  renamedConflictKey,
+  renamedConflictRange
+} from '../replica/rows.ts'
 import type { ConflictChange } from '../replica/transaction.ts'
 import { unreadablePath } from '../replica/view.ts'
 import { conflictKind } from './detect.ts'
 
 /**
- * What a store keeps of conflicts besides their versions: a record of each that has ended, for as long as the owner
- * wants, and what was proposed for those that have not. Both change in the batch that changes the conflict, so that
- * neither ever tells of something that did not happen.
+ * What a store keeps of conflicts besides their versions: a record of each that has ended and the ids that all have had,
+ * for as long as the owner wants, and what was proposed for those that are open. All of it changes in the batch that
+ * changes the conflict, so that none ever tells of something that did not happen.
  */
 export class ConflictRecords {
   readonly #rows: RowReader
@@ -29,24 +39,47 @@ export class ConflictRecords {
   /** The rows that go with these changes. Each call that records something drops some of what is too old. */
   async changesFor(conflicts: readonly ConflictChange[], now: number): Promise<RowChange[]> {
     const changes: RowChange[] = []
-    let ended = 0
+    let recorded = 0
     for (const conflict of conflicts) {
-      if (conflict.before === undefined) continue
-      changes.push({ type: 'delete', key: proposalKey(conflict.token) })
-      if (conflict.id !== undefined) continue
-      changes.push(recordOf(conflict, conflict.before, now))
-      ended++
+      const { token, before } = conflict
+      if (before === undefined) continue
+      changes.push({ type: 'delete', key: proposalKey(token) })
+      const value = encodeConflictIdRow({ token, retiredAt: now })
+      changes.push({ type: 'put', key: conflictIdKey(before.id), value })
+      changes.push(conflict.id === undefined ? recordOf(conflict, before, now) : renamed(before.id, now))
+      recorded++
     }
-    if (ended > 0) changes.push(...(await this.#tooOld(now, ended + MAX_PRUNED_RECORDS)))
+    if (recorded === 0) return changes
+    const isOpen = new Set(conflicts.map(({ id }) => id))
+    return [...changes, ...(await this.#tooOld(now, recorded + MAX_PRUNED_RECORDS, isOpen))]
+  }
+
+  /** @param isOpen ids that conflicts have once these changes are made */
+  async #tooOld(now: number, limit: number, isOpen: ReadonlySet<string | undefined>): Promise<RowChange[]> {
+    const changes: RowChange[] = []
+    const before = now - this.#retentionMs
+    for (const range of [endedConflictRange(0, before), renamedConflictRange(before)]) {
+      for await (const key of this.#rows.keys({ ...range, limit })) {
+        changes.push({ type: 'delete', key })
+        const id = conflictOfTimedKey(key)
+        if (!isOpen.has(id) && (await this.#isForgotten(id, before))) {
+          changes.push({ type: 'delete', key: conflictIdKey(id) })
+        }
+      }
+    }
     return changes
   }
 
-  async #tooOld(now: number, limit: number): Promise<RowChange[]> {
-    const changes: RowChange[] = []
-    const range = { ...endedConflictRange(0, now - this.#retentionMs), limit }
-    for await (const key of this.#rows.keys(range)) changes.push({ type: 'delete', key })
-    return changes
+  /** Whether nobody needs to know any more what an id stood for. A conflict may get one again that it has had before. */
+  async #isForgotten(id: string, before: number): Promise<boolean> {
+    const row = await this.#rows.get(conflictIdKey(id))
+    const retiredAt = row === undefined ? undefined : decodeConflictIdRow(row).retiredAt
+    return retiredAt !== undefined && retiredAt < before
   }
+}
+
+function renamed(id: string, now: number): RowChange {
+  return { type: 'put', key: renamedConflictKey(now, id), value: NO_BYTES }
 }
 
 function recordOf(

@@ -21,6 +21,7 @@ import type { Runtime } from '../ports/runtime.ts'
 import type { Batch } from '../sync/batch.ts'
 import type { FeedPage, FeedQuery, IngestReport, IngestSource, SyncReplica } from '../sync/sync-replica.ts'
 import type { Domain, Notice } from '../versions.ts'
+import { decodeConflictIdRow } from './conflict-id-row.ts'
 import type { EpochReason } from './epoch-row.ts'
 import { Feed } from './feed.ts'
 import { GroupWriter, type Plan, type WrittenEntry } from './group-writer.ts'
@@ -285,7 +286,8 @@ export class Replica implements Directory, SyncReplica {
 
   /** κ of the path that a conflict id stands for or has stood for. */
   async pathOfConflict(id: string): Promise<Uint8Array | undefined> {
-    return CONFLICT_ID.test(id) ? this.#public.rows.get(conflictIdKey(id)) : undefined
+    const row = CONFLICT_ID.test(id) ? await this.#public.rows.get(conflictIdKey(id)) : undefined
+    return row === undefined ? undefined : decodeConflictIdRow(row).token
   }
 
   /** Both domains at this moment. Close both. */

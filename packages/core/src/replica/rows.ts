@@ -9,7 +9,8 @@
  *   A actor16                   the latest commit proven of an actor
  *   L lsn8                      the change feed: what was applied, in order, and where it came from
  *   F κ                         a contested path: its conflict id and when it was noticed
- *   K conflictId                the path a conflict id stood for, so that a stale one is known as such
+ *   K conflictId                the path a conflict id stands or stood for, so that a stale one is known as such
+ *   R ms8 conflictId            a conflict that got another id, in the order of time
  *   P κ                         what was proposed for the conflict of a path
  *   Z ms8 conflictId            a conflict that ended, in the order of time
  *   S record16                  a system record
@@ -60,6 +61,7 @@ const CONTESTED = kind('F')
 const CONFLICT_ID = kind('K')
 const PROPOSAL = kind('P')
 const ENDED_CONFLICT = kind('Z')
+const RENAMED_CONFLICT = kind('R')
 const RECORD = kind('S')
 const CHECKPOINT = kind('C')
 const HELD = kind('Q')
@@ -120,14 +122,24 @@ export const conflictIdKey = (id: string): Uint8Array => concat(CONFLICT_ID, Buf
 
 export const proposalKey = (path: Uint8Array): Uint8Array => concat(PROPOSAL, path)
 
-const endedFrom = (ms: number): Uint8Array => concat(ENDED_CONFLICT, uint64Bytes(Math.floor(Math.max(ms, 0))))
+const since = (letter: Uint8Array, ms: number): Uint8Array =>
+  concat(letter, uint64Bytes(Math.floor(Math.max(ms, 0))))
 export const endedConflictKey = (settledAt: number, id: string): Uint8Array =>
-  concat(endedFrom(settledAt), Buffer.from(id))
+  concat(since(ENDED_CONFLICT, settledAt), Buffer.from(id))
 /** Conflicts that ended from `from` on and before `to`. */
 export const endedConflictRange = (from: number, to: number = Number.MAX_SAFE_INTEGER): RowRange => ({
-  gte: endedFrom(from),
-  lt: endedFrom(to)
+  gte: since(ENDED_CONFLICT, from),
+  lt: since(ENDED_CONFLICT, to)
 })
+export const renamedConflictKey = (renamedAt: number, id: string): Uint8Array =>
+  concat(since(RENAMED_CONFLICT, renamedAt), Buffer.from(id))
+/** Conflicts that got another id before `to`. */
+export const renamedConflictRange = (to: number): RowRange => ({
+  gte: since(RENAMED_CONFLICT, 0),
+  lt: since(RENAMED_CONFLICT, to)
+})
+/** The id of a conflict that has ended or got another. */
+export const conflictOfTimedKey = (key: Uint8Array): string => Buffer.from(key.subarray(9)).toString()
 
 export const recordKey = (id: string): Uint8Array => concat(RECORD, fromHex(id))
 export const recordRange = (): RowRange => prefixRange(RECORD)

@@ -4,6 +4,7 @@ import { conflictId, conflictKind } from '../conflict/detect.ts'
 import { loadYjs } from '../documents/merge.ts'
 import { startsWith, toHex } from '../entry/bytes.ts'
 import type { Header } from '../entry/header.ts'
+import { encodeConflictIdRow } from './conflict-id-row.ts'
 import { type ContestedRow, decodeContestedRow, encodeContestedRow } from './contested-row.ts'
 import type { LiveEntries } from './live-entries.ts'
 import { type DomainCodec, type OpenedEntry, openEntries, openEntry } from './open-entry.ts'
@@ -214,7 +215,7 @@ export class Transaction {
       this.delete(key)
     } else {
       this.put(key, encodeContestedRow({ id, detectedAt: before?.detectedAt ?? this.now }))
-      this.put(conflictIdKey(id), state.token)
+      this.put(conflictIdKey(id), encodeConflictIdRow({ token: state.token, retiredAt: undefined }))
     }
     return { token: state.token, id, before, liveBefore: state.before, live: state.live }
   }

@@ -13,7 +13,14 @@ import { decodeEndedConflict } from '../../src/replica/ended-conflict-row.ts'
 import { decodeFeedRow } from '../../src/replica/feed-row.ts'
 import { type OpenedEntry, openEntries } from '../../src/replica/open-entry.ts'
 import { decodeProposalRow } from '../../src/replica/proposal-row.ts'
-import { conflictIdKey, curatedKey, endedConflictKey, historyKey, liveKey } from '../../src/replica/rows.ts'
+import {
+  conflictIdKey,
+  conflictOfTimedKey,
+  curatedKey,
+  endedConflictKey,
+  historyKey,
+  liveKey
+} from '../../src/replica/rows.ts'
 import { decodeCommitRow, decodeRecordRow } from '../../src/replica/signed-row.ts'
 import { decodeHistoryRow, decodeLiveRow, type StoredEntry } from '../../src/replica/stored-entry.ts'
 
@@ -233,6 +240,10 @@ function checkConflictRecords(rows: Rows, complain: Complain): void {
     const ended = decodeEndedConflict(value)
     if (!equalBytes(key, endedConflictKey(ended.settledAt, ended.id))) complain(`Z ${ended.id} is elsewhere`)
     if (!named.has(toHex(conflictIdKey(ended.id)))) complain(`Z ${ended.id} is of no conflict`)
+  }
+  for (const { key } of rows.get('R') ?? []) {
+    const id = conflictOfTimedKey(key)
+    if (!named.has(toHex(conflictIdKey(id)))) complain(`R ${id} is of no conflict`)
   }
 }
 

@@ -21,7 +21,8 @@ const FROM_STORE = Symbol('from store')
 /**
  * An open Yjs document. Each save holds the whole state and covers what it was merged from, so that siblings shrink
  * to one; `clientID` is fresh for each document and never stored. A deletion that comes while it is open is nothing it
- * was merged from: a save leaves it beside, which is a conflict.
+ * was merged from: a save leaves it beside, which is a conflict. Where a policy reads the document all the same, a save
+ * covers whatever is live, as every write does that follows such a read.
  */
 export class MemoryDocument implements MemoryDoc {
   readonly doc: Doc
@@ -51,7 +52,8 @@ export class MemoryDocument implements MemoryDoc {
 
   /** Takes in what is stored. */
   async load(): Promise<void> {
-    this.#merge(await this.#replica.view('public').live(this.#path))
+    const live = await this.#replica.view('public').live(this.#path)
+    this.#merge(live, await this.#isDecided(live))
   }
 
   flush(): Promise<void> {
@@ -99,15 +101,23 @@ export class MemoryDocument implements MemoryDoc {
     this.load().catch(() => undefined)
   }
 
-  #merge(live: readonly OpenedEntry[]): void {
+  /** @param isDecided whether what is no document here is put aside */
+  #merge(live: readonly OpenedEntry[], isDecided: boolean): void {
     for (const entry of live) {
       for (const { kind, value } of entry.alternatives) {
-        if (kind === 'deleted') continue
-        if (kind !== 'document') throw notADocument()
-        this.#takeIn(entry, value as Uint8Array)
+        if (kind === 'document') this.#takeIn(entry, value as Uint8Array)
+        else if (kind !== 'deleted' && !isDecided) throw notADocument()
       }
-      if (!isDeletion(entry)) this.#see(entry)
+      if (isDocument(entry)) this.#see(entry)
     }
+  }
+
+  /** Whether a policy of this device reads a document here, whatever else is live. */
+  async #isDecided(live: readonly OpenedEntry[], transaction?: Transaction): Promise<boolean> {
+    if (conflictKind(live) === undefined) return false
+    const view = this.#replica.view('public')
+    const read = await view.readOf(this.#path, view.codec.tokens.of(this.#path), live, transaction)
+    return read.state === 'value' && read.settledBy !== undefined && read.version.kind === 'document'
   }
 
   #takeIn({ stored }: OpenedEntry, state: Uint8Array): void {
@@ -160,9 +170,12 @@ export class MemoryDocument implements MemoryDoc {
   async #plan(transaction: Transaction): Promise<Draft> {
     const token = this.#replica.view('public').codec.tokens.of(this.#path)
     const live = await transaction.live(token)
-    this.#merge(live)
+    const isDecided = await this.#isDecided(live, transaction)
+    this.#merge(live, isDecided)
     const kind = conflictKind(live)
-    if (kind !== undefined && kind !== 'delete') throw new ContestedError(this.#path, conflictId(token, live))
+    if (kind !== undefined && kind !== 'delete' && !isDecided) {
+      throw new ContestedError(this.#path, conflictId(token, live))
+    }
     const state = encodeStateAsUpdate(this.doc)
     if (state.length > MAX_VALUE_BYTES) {
       throw new CoreError(
@@ -175,8 +188,8 @@ export class MemoryDocument implements MemoryDoc {
     const alternative: Alternative = { ...DELETED, kind: 'document', value: state, contentType: CONTENT_TYPE }
     const draft = { path: this.#path, agent: undefined, sources: [] }
     const deletions = live.filter(isDeletion)
-    if (this.#stored === undefined) {
-      for (const deletion of deletions) this.#see(deletion)
+    if (this.#stored === undefined || isDecided) {
+      for (const entry of live) if (!isDocument(entry)) this.#see(entry)
       return { ...draft, type: 'ydoc', alternatives: [alternative], dropped: this.#dropped }
     }
     const isOwn = ({ stored }: OpenedEntry): boolean => stored.dot.actor === this.#replica.actor
@@ -191,6 +204,10 @@ export class MemoryDocument implements MemoryDoc {
 
 function isDeletion(entry: OpenedEntry): boolean {
   return entry.alternatives.some(({ kind }) => kind === 'deleted')
+}
+
+function isDocument(entry: OpenedEntry): boolean {
+  return entry.alternatives.every(({ kind }) => kind === 'document')
 }
 
 /** Each version is a valid state by itself; two may still contradict each other when a member forged one. */

@@ -74,9 +74,12 @@ export async function joinWithCode(options: JoinWithCodeOptions): Promise<Joined
   } catch (error) {
     signal?.throwIfAborted()
     if (!(error instanceof TransportError) || error.code !== 'TRANSPORT_REFUSED') throw error
+    const hasExpired = invitation.expiresAt <= runtime.now()
     throw new CoreError(
-      'CORE_INVITATION_INVALID',
-      'the device that made this invitation lets nobody in at present: it was used or has expired some time ago. Ask for a new one',
+      hasExpired ? 'CORE_INVITATION_EXPIRED' : 'CORE_INVITATION_INVALID',
+      hasExpired
+        ? 'this invitation has expired; ask for a new one'
+        : 'the device that made this invitation lets nobody in at present: it was used some time ago, or taken back. Ask for a new one',
       { cause: error }
     )
   }

@@ -105,6 +105,8 @@ export class Reception {
     const expiresAt = replica.runtime.now() + Math.round(expiresInMs)
     const id = invitationId(secret)
     await replica.invitations.addInvitation({ id, secret, expiresAt })
+    // It may have expired while it was written.
+    this.#usableUntilMs = Math.max(this.#usableUntilMs, expiresAt)
     await this.#look()
     const { space, device: inviter } = replica
     // The code names the inviter once; that makes it half as long.

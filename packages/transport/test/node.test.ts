@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import {
   adoptSpace,
   createMemory,
@@ -9,7 +10,7 @@ import {
 } from '@cis-memory/core'
 import type { Welcome } from '@cis-memory/core/sync'
 import { MemoryStore } from '@cis-memory/store'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createNetwork, joinWithCode, Node, type NodeOptions } from '../src/index.ts'
 import { nodeRuntime } from '../src/node-runtime.ts'
 import { newKey, within } from './support/nodes.ts'
@@ -139,15 +140,38 @@ describe('a node', () => {
     await expect(join(code, 'second')).rejects.toMatchObject({ code: 'CORE_INVITATION_EXPIRED' })
   })
 
-  it('lets nobody knock who comes with a code when no invitation is or was open', async () => {
+  it('says so too of a code that had expired before it was written', async () => {
     const a = await founder()
+    const { invitations, runtime } = a.replica
+    const add = invitations.addInvitation.bind(invitations)
+    vi.spyOn(invitations, 'addInvitation').mockImplementation(async (invitation) => {
+      await add(invitation)
+      while (runtime.now() <= invitation.expiresAt) await setImmediate()
+    })
     const { code } = await a.node.invite({ expiresInMs: 1 })
-    const [, , , , port] = a.node.addresses()[0]?.split('/') ?? []
-    await a.node.stop()
-    const node = await Node.start({ replica: a.replica, listen: [`/ip4/127.0.0.1/tcp/${port}`] })
-    opened.push({ ...a, node })
-    await expect(join(code, 'second')).rejects.toMatchObject({ code: 'CORE_INVITATION_INVALID' })
+    const refused = await join(code, 'second').catch((error) => error)
+    expect([refused.code, refused.cause], 'the inviter has said so').toEqual([
+      'CORE_INVITATION_EXPIRED',
+      undefined
+    ])
   })
+
+  it.each([
+    ['expired', 'CORE_INVITATION_EXPIRED', 1],
+    ['was used', 'CORE_INVITATION_INVALID', undefined]
+  ])(
+    'lets nobody knock who comes with a code that %s when no invitation is or was open',
+    async (_, refusal, expiresInMs) => {
+      const a = await founder()
+      const { code } = await a.node.invite(expiresInMs === undefined ? {} : { expiresInMs })
+      if (expiresInMs === undefined) await join(code, 'first')
+      const [, , , , port] = a.node.addresses()[0]?.split('/') ?? []
+      await a.node.stop()
+      const node = await Node.start({ replica: a.replica, listen: [`/ip4/127.0.0.1/tcp/${port}`] })
+      opened.push({ ...a, node })
+      await expect(join(code, 'second')).rejects.toMatchObject({ code: refusal })
+    }
+  )
 
   it('makes no invitation that nobody could use', async () => {
     const a = await founder({ listen: [] })

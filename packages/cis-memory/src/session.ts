@@ -34,6 +34,7 @@ export type {
   SearchHit,
   SettledConflict,
   SourceVersion,
+  StaleCurated,
   Version,
   VersionSummary,
   Written

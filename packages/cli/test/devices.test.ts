@@ -389,14 +389,3 @@ describe('node run', () => {
     expect(json.records()).toMatchObject([{ type: 'listening', pid: process.pid }])
   })
 })
-
-describe('curate', () => {
-  it('copies into the private domain', async () => {
-    const calls: Scene['calls'] = {
-      'memory.curate': () => ({ path: '/acme/web/mine', entryId: 'd'.repeat(32) as never, replaced: [] })
-    }
-    const { asked, stderr } = await cis(['curate', 'deploy/day', '--as', 'mine'], { calls })
-    expect(asked).toEqual([['memory.curate', { path: 'deploy/day', as: 'mine' }]])
-    expect(stderr).toContain('Next: cis memory get --private mine')
-  })
-})

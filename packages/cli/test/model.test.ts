@@ -91,6 +91,48 @@ describe('a model that the configuration names', () => {
   })
 })
 
+describe('curate --adapt', () => {
+  it('has the model adapt a memory, lists it once its source has changed, and makes it anew', async () => {
+    let version = 0
+    const { server, run } = await configured((response, asked) =>
+      answering({ value: `tone ${++version}` })(response, asked)
+    )
+    await run('memory', 'set', 'tone', 'formal')
+    const curating = ['curate', 'tone', '--as', 'mine/tone', '--adapt']
+    const first = await run(...curating)
+    expect([first.exitCode, first.stdout]).toEqual([0, 'tone 1\n'])
+    expect(server.asked[0]?.body.messages[1]?.content).toContain('"value":"formal"')
+    expect((await run('curate', '--stale')).stdout).toBe('')
+    await run('memory', 'set', 'tone', 'friendly')
+    expect((await run('curate', '--stale')).stdout).toBe('mine/tone\ttone\tsmall-2\tchanged\n')
+    await run(...curating)
+    expect((await run('memory', 'get', '--private', 'mine/tone')).stdout).toBe('tone 2')
+    expect((await run('curate', '--stale')).stdout).toBe('')
+  })
+
+  it('writes nothing when the source has changed while the model thought, or the owner has changed what it made', async () => {
+    const { run } = await configured(async (response, asked) => {
+      if (asked.body.messages[1]?.content.includes('formal')) await run('memory', 'set', 'tone', 'friendly')
+      await answering({ value: 'adapted' })(response, asked)
+    })
+    await run('memory', 'set', 'tone', 'formal')
+    expect((await run('curate', 'tone', '--adapt')).exitCode).toBe(6)
+    expect((await run('memory', 'get', '--private', 'tone')).exitCode).toBe(1)
+    await run('curate', 'tone')
+    await run('memory', 'set', '--private', 'tone', 'my own words')
+    expect((await run('curate', 'tone', '--adapt')).exitCode).toBe(6)
+    expect((await run('memory', 'get', '--private', 'tone')).stdout).toBe('my own words')
+  })
+
+  it('needs a model', async () => {
+    const { file, run } = await configured(MERGED)
+    await writeFile(file, (await readFile(file, 'utf8')).replace(/\[ai\][\s\S]*/, ''))
+    await run('memory', 'set', 'tone', 'formal')
+    const { exitCode, stderr } = await run('curate', 'tone', '--adapt', '--json')
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining('CIS_NO_MODEL')])
+  })
+})
+
 describe('a policy that has a model asked', () => {
   it('has it asked by the node that stays', async () => {
     let told = (): void => {}

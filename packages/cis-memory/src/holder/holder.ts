@@ -24,6 +24,7 @@ import { type LocalSocketServer, type OperationHandler, serveLocalSocket } from 
 import { mergeByPolicy } from '../merge-by-policy.ts'
 import type { ConflictHost } from '../operations/conflict-operations.ts'
 import type { PeerName } from '../operations/contract.ts'
+import type { MemoryHost } from '../operations/memory-operations.ts'
 import type { NodeHost } from '../operations/node-operations.ts'
 import { ConflictNotifier } from './conflict-notifier.ts'
 import { operationsOf } from './operations.ts'
@@ -73,7 +74,7 @@ export function defaultDeviceName(): string {
 }
 
 /** This process's hold on a home: the store, the replica in it, and the socket for everybody else. */
-export class Holder implements NodeHost, ConflictHost, AsyncDisposable {
+export class Holder implements NodeHost, ConflictHost, MemoryHost, AsyncDisposable {
   readonly home: Home
   readonly runtime: Runtime
   readonly replica: Replica

@@ -4,17 +4,17 @@ import { type ConflictHost, conflictCalls, conflictStreams } from '../operations
 import { dispatch } from '../operations/dispatch.ts'
 import { guardCalls } from '../operations/guard-operations.ts'
 import type { SessionMemory } from '../operations/handlers.ts'
-import { memoryCalls, memoryStreams } from '../operations/memory-operations.ts'
+import { type MemoryHost, memoryCalls, memoryStreams } from '../operations/memory-operations.ts'
 import { type NodeHost, nodeCalls, nodeStreams } from '../operations/node-operations.ts'
 
 /** Every operation there is, on one session's part of a store. */
 export function operationsOf(
-  host: NodeHost & ConflictHost,
+  host: NodeHost & ConflictHost & MemoryHost,
   session: SessionMemory
 ): Omit<OperationHandler, 'close'> {
   return dispatch(
     {
-      ...memoryCalls(session),
+      ...memoryCalls(host, session),
       ...conflictCalls(host, session),
       ...guardCalls(host, session),
       ...auditCalls(session),

@@ -18,6 +18,7 @@ import type {
   Notice,
   Read,
   SearchHit,
+  StaleCurated,
   Version,
   Written
 } from '@cis-memory/core'
@@ -178,6 +179,8 @@ export interface CurateArguments {
   readonly path: string
   /** Where to put it in the private domain. @default the same path */
   readonly as?: string | undefined
+  /** Take it as it is, or what the model that is set up makes of it. @default 'copy' */
+  readonly mode?: 'copy' | 'adapt' | undefined
 }
 
 export interface InviteArguments {
@@ -296,6 +299,7 @@ export interface CallOperations extends ConflictCalls {
   'memory.restore': { arguments: RestoreArguments; result: Written }
   /** Tells connected peers about one public memory. A broadcast says whom it reached, never that it was applied. */
   'memory.broadcast': { arguments: { readonly path: string }; result: { readonly reached: number } }
+  /** `CIS_NO_MODEL` when it is to be adapted and no model is set up. */
   'memory.curate': { arguments: CurateArguments; result: Written }
   'node.info': { arguments: NoArguments; result: NodeInfo }
   /** Ends the holder when it is `cis node run`; otherwise `CIS_NODE_OFF`. */
@@ -320,6 +324,8 @@ export interface StreamOperations extends ConflictStreams {
   'memory.why': { arguments: PathArguments; item: WhyItem }
   /** Latest first. */
   'audit.list': { arguments: AuditListArguments; item: AuditRecord }
+  /** What was made of public memories that say something else by now, are gone, or are contested. */
+  'memory.stale': { arguments: NoArguments; item: StaleCurated }
   'memory.sync': { arguments: SyncArguments; item: SyncEvent }
   invite: { arguments: InviteArguments; item: InviteEvent }
   'peers.list': { arguments: NoArguments; item: PeerInfo }

@@ -1,10 +1,10 @@
-import { ContestedError, type Domain, type Read, type Version } from '@cis-memory/core'
+import { ContestedError, type Curator, type Domain, type Read, type Version } from '@cis-memory/core'
 import { given } from '../given.ts'
 import { importItems } from '../import/import-items.ts'
 import {
   type CallHandlers,
   domainOf,
-  publicOf,
+  noModel,
   requireDomain,
   type SessionMemory,
   type StreamHandlers
@@ -20,9 +20,15 @@ type Calls = Pick<
   | 'memory.import'
   | 'memory.curate'
 >
-type Streams = Pick<StreamHandlers, 'memory.list' | 'memory.search' | 'memory.history'>
+type Streams = Pick<StreamHandlers, 'memory.list' | 'memory.search' | 'memory.history' | 'memory.stale'>
 
-export function memoryCalls(session: SessionMemory): Calls {
+/** What the operations on memories need of the process behind them. */
+export interface MemoryHost {
+  /** What adapts a memory when its owner asks for it. */
+  readonly curator: Curator | undefined
+}
+
+export function memoryCalls({ curator }: MemoryHost, session: SessionMemory): Calls {
   return {
     'memory.get': ({ path, domain }, signal) => domainOf(session, domain).get(path, { signal }),
 
@@ -56,10 +62,12 @@ export function memoryCalls(session: SessionMemory): Calls {
 
     'memory.import': ({ items, dryRun = false }, signal) => importItems(session, items, { dryRun, signal }),
 
-    'memory.curate': ({ path, as }, signal) => {
-      requireDomain(session, 'private')
-      publicOf(session)
-      return session.memory.curateFromPublic(path, { mode: 'copy', ...given({ as }), signal })
+    'memory.curate': async ({ path, as, mode = 'copy' }, signal) => {
+      requireBoth(session)
+      const options = { ...given({ as }), signal }
+      if (mode === 'copy') return session.memory.curateFromPublic(path, { mode, ...options })
+      if (curator === undefined) throw noModel()
+      return session.memory.curateFromPublic(path, { mode, curator, ...options })
     }
   }
 }
@@ -77,8 +85,19 @@ export function memoryStreams(session: SessionMemory): Streams {
       return session.memory.search(query, { ...given({ domain, ...options }), signal })
     },
 
-    'memory.history': ({ path, domain }, signal) => domainOf(session, domain).history(path, { signal })
+    'memory.history': ({ path, domain }, signal) => domainOf(session, domain).history(path, { signal }),
+
+    'memory.stale': (_, signal) => {
+      requireBoth(session)
+      return session.memory.listStaleCurated({ signal })
+    }
   }
+}
+
+/** Curated memory is private and made from what is public. @throws {CisError} `CIS_OUTSIDE_SESSION` */
+function requireBoth(session: SessionMemory): void {
+  requireDomain(session, 'private')
+  requireDomain(session, 'public')
 }
 
 /** What a write on this base replaces. @throws {ContestedError} `CORE_CONTESTED` when that is several versions */

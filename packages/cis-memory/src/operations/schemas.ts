@@ -78,7 +78,7 @@ export const callSchemas: Schemas<CallOperations> = {
     agent: label
   }),
   'memory.broadcast': v.strictObject({ path: text }),
-  'memory.curate': v.strictObject({ path: text, as: label }),
+  'memory.curate': v.strictObject({ path: text, as: label, mode: v.optional(v.picklist(['copy', 'adapt'])) }),
   'node.info': none,
   'node.shutdown': none,
   'peers.add': v.strictObject({ address: text }),
@@ -114,6 +114,7 @@ export const streamSchemas: Schemas<StreamOperations> = {
   }),
   'memory.history': v.strictObject({ path: text, domain }),
   'memory.why': v.strictObject({ path: text, domain }),
+  'memory.stale': none,
   'audit.list': v.strictObject({
     agent: label,
     kind: v.optional(v.picklist(['check', 'delivery', 'refusal', 'write', 'written'])),

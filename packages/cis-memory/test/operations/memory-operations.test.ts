@@ -36,7 +36,7 @@ describe('a write that another one overtakes', () => {
         }
       }
     })
-    const call = memoryCalls({ memory: overtaken, domain: undefined })[name] as (
+    const call = memoryCalls({ curator: undefined }, { memory: overtaken, domain: undefined })[name] as (
       ...given: unknown[]
     ) => Promise<unknown>
     await expect(call(args, new AbortController().signal)).rejects.toMatchObject({ code: 'CORE_STALE_BASE' })
@@ -48,10 +48,10 @@ it('cleans the history of no more than a session reaches', async () => {
   const asked: unknown[] = []
   const memory = { cleanHistory: async ({ domain }: { domain?: string }) => asked.push(domain) } as never
   const { signal } = new AbortController()
-  const clean = memoryCalls({ memory, domain: 'private' })['memory.cleanHistory']
+  const clean = memoryCalls({ curator: undefined }, { memory, domain: 'private' })['memory.cleanHistory']
   await clean({}, signal)
   await clean({ domain: 'private' }, signal)
-  await memoryCalls({ memory, domain: undefined })['memory.cleanHistory']({}, signal)
+  await memoryCalls({ curator: undefined }, { memory, domain: undefined })['memory.cleanHistory']({}, signal)
   expect(asked).toEqual(['private', 'private', undefined])
   expect(() => clean({ domain: 'public' }, signal)).toThrow(/private memory only/)
 })
@@ -146,6 +146,16 @@ describe('operations on memory', () => {
       version: { sources: [{ path: '/acme/web/a', entryId: written.entryId }] }
     })
     expect(await session.call('memory.get', { path: 'mine/a' })).toMatchObject({ state: 'absent' })
+  })
+
+  it('stale lists what was made of memories that have changed since', async () => {
+    const { written } = await session.call('memory.set', { path: 'a', value: 1 })
+    await session.call('memory.curate', { path: 'a', as: 'mine/a' })
+    expect(await collect(session.stream('memory.stale', {}))).toEqual([])
+    await session.call('memory.set', { path: 'a', value: 2 })
+    expect(await collect(session.stream('memory.stale', {}))).toMatchObject([
+      { path: '/acme/web/mine/a', sourcePath: '/acme/web/a', sourceIds: [written.entryId], reason: 'changed' }
+    ])
   })
 
   it('status counts what is in scope, without a network', async () => {

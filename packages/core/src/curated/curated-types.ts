@@ -35,6 +35,8 @@ export interface StaleCurated {
   /** Where it is in the private domain. */
   readonly path: string
   readonly entryId: EntryId
+  /** What adapted it; `undefined` for a copy. */
+  readonly agent: string | undefined
   readonly sourcePath: string
   /** The versions it was made from. */
   readonly sourceIds: readonly EntryId[]

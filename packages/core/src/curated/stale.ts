@@ -14,7 +14,9 @@ export async function* staleAmong(
 ): AsyncIterableIterator<StaleCurated> {
   for await (const { entry, path, sourcePath, sourceIds } of links) {
     const reason = await staleness(view, sourcePath, sourceIds)
-    if (reason !== undefined) yield { path, entryId: entry.entryId, sourcePath, sourceIds, reason }
+    if (reason === undefined) continue
+    const { entryId, payload } = entry
+    yield { path, entryId, agent: payload?.agent, sourcePath, sourceIds, reason }
   }
 }
 

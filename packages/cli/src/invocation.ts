@@ -17,6 +17,9 @@ export interface GlobalOptions {
   readonly dryRun?: boolean | undefined
 }
 
+/** What `memory conflicts list` shows of a conflict. */
+const CONFLICT_ID = /^[a-z2-7]{12}$/
+
 /** One run of one command: its global options, where it prints, and what it opened. */
 export class Invocation {
   readonly host: Host
@@ -96,6 +99,15 @@ export class Invocation {
   /** Opens memory in the scope of this directory, limited to one domain when given. */
   async memory(domain?: Domain): Promise<CisSession> {
     return this.#open(await this.scope(), domain)
+  }
+
+  /**
+   * Opens public memory where a conflict is. Its id says where that is, so that one needs no scope; with one, it stays
+   * in it.
+   */
+  async memoryOf(conflict: string): Promise<CisSession> {
+    if (!CONFLICT_ID.test(conflict)) return this.memory('public')
+    return this.#open(this.givenScope ?? (await this.projectScope()) ?? '/', 'public')
   }
 
   /** Opens what is not about memories: the device, its peers, invitations. */

@@ -379,6 +379,44 @@ describe('conflicts stats', () => {
   })
 })
 
+describe('a conflict that is named by its id', () => {
+  const scene: Scene = {
+    calls: {
+      'conflicts.show': () => shown(),
+      'conflicts.undo': () => ({ path: '/acme/web/a', entryId: 'd'.repeat(32) as never, replaced: [] }),
+      'memory.get': () => ({ state: 'absent', path: '/acme/web/a', base: [], settledBy: undefined })
+    },
+    projectScope: undefined
+  }
+  const scopes = async (words: readonly string[], given: Scene = scene): Promise<unknown[]> =>
+    (await cis(['memory', 'conflicts', ...words], given)).opened.map(({ scope }) => scope)
+
+  it.each([['show'], ['undo'], ['resolve']])(
+    'needs no scope to %s it: the id says where it is',
+    async (command) => {
+      expect(await scopes([command, 'cdgwgwsbi6qm'])).toEqual(['/'])
+    }
+  )
+
+  it('is looked for in the scope that there is, and nowhere else', async () => {
+    expect(await scopes(['show', 'cdgwgwsbi6qm'], { ...scene, projectScope: '/acme/web' })).toEqual([
+      '/acme/web'
+    ])
+    expect(await scopes(['show', 'cdgwgwsbi6qm', '--scope', '/other'])).toEqual(['/other'])
+  })
+
+  it('is not a key, which needs one', async () => {
+    const { exitCode, stderr, opened } = await cis(['memory', 'conflicts', 'show', 'deploy/day'], scene)
+    expect([exitCode, opened]).toEqual([2, []])
+    expect(stderr).toContain('--scope PATH')
+  })
+
+  it('is suggested with the scope that the next command needs', async () => {
+    const { stderr } = await cis(['memory', 'conflicts', 'show', 'cdgwgwsbi6qm'], scene)
+    expect(stderr).toContain(`cis --scope / memory conflicts resolve ${ID}`)
+  })
+})
+
 describe('conflicts propose', () => {
   const proposal: MergeProposal = {
     conflictId: ID,

@@ -23,7 +23,7 @@ async function propose(cli: Invocation, idOrKey: string, { refuse }: ProposeOpti
   cli.refuseDryRun('memory conflicts propose')
   const { output, host } = cli
   const { signal } = host
-  const session = await cli.memory('public')
+  const session = await cli.memoryOf(idOrKey)
   const shown = await session.call('conflicts.show', { conflict: idOrKey }, { signal })
   const { id, path } = shown.conflict
   if (refuse === true) {

@@ -58,7 +58,7 @@ async function resolveConflict(
   options: ResolveCommandOptions
 ): Promise<ExitCode> {
   const hasChoice = saysHow(given, options)
-  const session = await cli.memory('public')
+  const session = await (idOrKey === undefined ? cli.memory('public') : cli.memoryOf(idOrKey))
   if (idOrKey === undefined) {
     // Without a conflict, a tool is what one key opens.
     if (!cli.canAsk || options.value !== undefined) {

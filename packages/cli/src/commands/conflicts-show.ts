@@ -15,7 +15,7 @@ export function registerConflictsShow(conflicts: Command, registration: Registra
 
 async function show(cli: Invocation, idOrKey: string): Promise<ExitCode> {
   const { output, host } = cli
-  const session = await cli.memory('public')
+  const session = await cli.memoryOf(idOrKey)
   const { signal } = host
   const shown = await session.call('conflicts.show', { conflict: idOrKey }, { signal })
   if (output.isJson) {

@@ -20,7 +20,7 @@ async function undo(cli: Invocation, idOrKey: string): Promise<ExitCode> {
   cli.refuseDryRun('memory conflicts undo')
   const { output, host } = cli
   const { signal } = host
-  const session = await cli.memory('public')
+  const session = await cli.memoryOf(idOrKey)
   const written = await session.call('conflicts.undo', { conflict: idOrKey }, { signal })
   const read = await session.call('memory.get', { path: written.path, domain: 'public' }, { signal })
   if (output.isJson) {

@@ -20,6 +20,8 @@ export type {
   ConflictMode,
   ConflictStats,
   ConflictSuggestion,
+  ConflictThresholdEvent,
+  DamagedRows,
   DeviceLabel,
   Domain,
   EntryId,
@@ -31,6 +33,7 @@ export type {
   PolicyDecision,
   Read,
   Resolution,
+  RowCheck,
   SearchHit,
   SettledConflict,
   SourceVersion,
@@ -40,6 +43,7 @@ export type {
   Written
 } from '@cis-memory/core'
 export type { ConflictNotification, ContestedVersion } from '@cis-memory/guard'
+export { examineHome, type HomeFinding } from './doctor/examine-home.ts'
 export { CisError, type CisErrorCode, ConfigError, type ConfigProblem } from './errors.ts'
 export { defaultHome } from './home.ts'
 export { type ExportOptions, exportMemories } from './import/export-memories.ts'
@@ -50,5 +54,6 @@ export { initHome, joinHome, openSession, runNode } from './open-session.ts'
 export type * from './operations/audit-contract.ts'
 export type * from './operations/conflict-contract.ts'
 export type * from './operations/contract.ts'
+export type * from './operations/doctor-contract.ts'
 export type * from './operations/session.ts'
 export { type FoundScope, findScope, writeScopeFile } from './scope-file.ts'

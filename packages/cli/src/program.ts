@@ -36,7 +36,8 @@ const GROUPS = [
       join: async () => (await import('./commands/join.ts')).registerJoin,
       peers: async () => (await import('./commands/peers.ts')).registerPeers,
       node: async () => (await import('./commands/node.ts')).registerNode,
-      status: async () => (await import('./commands/status.ts')).registerStatus
+      status: async () => (await import('./commands/status.ts')).registerStatus,
+      doctor: async () => (await import('./commands/doctor.ts')).registerDoctor
     }
   },
   {

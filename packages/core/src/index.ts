@@ -70,6 +70,7 @@ export type {
 } from './memory-types.ts'
 export type { AbortOptions, FrameChannel } from './ports/channel.ts'
 export type { Runtime } from './ports/runtime.ts'
+export type { DamagedRows, RowCheck } from './replica/check-rows.ts'
 export type { EpochReason, EpochStart } from './replica/epoch-row.ts'
 export {
   adoptSpace,

@@ -97,5 +97,7 @@ export const MAX_CLEAN_ROWS: number = 16_384
 export const MAX_TRACED_IDS: number = 65_536
 /** How long ended conflicts stay listed unless the settings say otherwise. */
 export const DEFAULT_CONFLICT_RETENTION_MS: number = 90 * 24 * 60 * 60 * 1000
+/** Rows that are read to find damage: some seconds. */
+export const MAX_CHECKED_ROWS: number = 100_000
 /** Records of ended conflicts, and of ids that conflicts have had, that are dropped at once when their time is over. */
 export const MAX_PRUNED_RECORDS: number = 16

@@ -22,10 +22,10 @@ import type { ConnectionScope } from '../local-socket/handshake.ts'
 import { prepareSocket, type SocketPlace } from '../local-socket/place.ts'
 import { type LocalSocketServer, type OperationHandler, serveLocalSocket } from '../local-socket/server.ts'
 import { mergeByPolicy } from '../merge-by-policy.ts'
-import type { ConflictHost } from '../operations/conflict-operations.ts'
 import type { PeerName } from '../operations/contract.ts'
+import type { MergeFailure } from '../operations/doctor-contract.ts'
+import type { DoctorHost } from '../operations/doctor-operations.ts'
 import type { MemoryHost } from '../operations/memory-operations.ts'
-import type { NodeHost } from '../operations/node-operations.ts'
 import { ConflictNotifier } from './conflict-notifier.ts'
 import { operationsOf } from './operations.ts'
 import { PeerBook } from './peer-book.ts'
@@ -74,7 +74,7 @@ export function defaultDeviceName(): string {
 }
 
 /** This process's hold on a home: the store, the replica in it, and the socket for everybody else. */
-export class Holder implements NodeHost, ConflictHost, MemoryHost, AsyncDisposable {
+export class Holder implements DoctorHost, MemoryHost, AsyncDisposable {
   readonly home: Home
   readonly runtime: Runtime
   readonly replica: Replica
@@ -88,6 +88,7 @@ export class Holder implements NodeHost, ConflictHost, MemoryHost, AsyncDisposab
   readonly #options: HolderOptions
   readonly #notifier: ConflictNotifier | undefined
   #merging: AsyncDisposable | undefined
+  #lastMergeFailure: MergeFailure | undefined
   #node: Node | undefined
   #nodeStartedAt: number | undefined
   #startingNode: Promise<Node> | undefined
@@ -188,6 +189,10 @@ export class Holder implements NodeHost, ConflictHost, MemoryHost, AsyncDisposab
     return this.#options.merger
   }
 
+  get lastMergeFailure(): MergeFailure | undefined {
+    return this.#lastMergeFailure
+  }
+
   get curator(): Curator | undefined {
     return this.#options.curator
   }
@@ -251,8 +256,10 @@ export class Holder implements NodeHost, ConflictHost, MemoryHost, AsyncDisposab
     const { merger, isMergingByPolicy = false } = this.#options
     if (merger === undefined || !isMergingByPolicy) return
     const onError = (error: unknown, { id, path }: Conflict): void => {
-      const { code } = error as { readonly code?: unknown }
-      this.#notifier?.mergeFailed(id, path, typeof code === 'string' ? code : 'CIS_UNEXPECTED')
+      const { code: said } = error as { readonly code?: unknown }
+      const code = typeof said === 'string' ? said : 'CIS_UNEXPECTED'
+      this.#lastMergeFailure = { path, code, at: this.runtime.now() }
+      this.#notifier?.mergeFailed(id, path, code)
     }
     this.#merging = mergeByPolicy(this.root, merger, { onError })
   }

@@ -25,6 +25,7 @@ import type {
 import type { ConflictNotification } from '@cis-memory/guard'
 import type { AuditListArguments, AuditVerifyArguments, WhyItem } from './audit-contract.ts'
 import type { ConflictCalls, ConflictStreams } from './conflict-contract.ts'
+import type { DoctorReport } from './doctor-contract.ts'
 
 /** Arguments of operations that need none. */
 export type NoArguments = Readonly<Record<string, never>>
@@ -308,6 +309,8 @@ export interface CallOperations extends ConflictCalls {
   /** Forgets how to reach a peer. It stays a member. */
   'peers.remove': { arguments: RemovePeerArguments; result: { readonly addresses: readonly string[] } }
   status: { arguments: NoArguments; result: StatusResult }
+  /** Looks for what needs attention, in the whole store and the session's scope. It reads rows, up to a bound. */
+  doctor: { arguments: NoArguments; result: DoctorReport }
   'guard.check': { arguments: GuardArguments; result: GuardResult }
   /** Walks the whole audit log, whatever the session's scope. */
   'audit.verify': { arguments: AuditVerifyArguments; result: AuditVerdict }

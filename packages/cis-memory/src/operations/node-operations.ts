@@ -5,7 +5,7 @@ import { given } from '../given.ts'
 import type { PeerBook } from '../holder/peer-book.ts'
 import { CONNECT_WAIT_MS, MAX_COUNTED_MEMORIES, MAX_PARALLEL_SYNCS } from '../limits.ts'
 import { countConflicts } from './conflict-operations.ts'
-import type { NodeInfo, PeerName, SyncArguments, SyncEvent } from './contract.ts'
+import type { NodeInfo, PeerInfo, PeerName, SyncArguments, SyncEvent } from './contract.ts'
 import { EventQueue } from './event-queue.ts'
 import { type CallHandlers, publicOf, type SessionMemory, type StreamHandlers } from './handlers.ts'
 
@@ -114,20 +114,25 @@ export function nodeStreams(host: NodeHost, session: SessionMemory): Streams {
     },
 
     'peers.list': async function* () {
-      const connected = new Set(host.runningNode?.connectedPeers())
-      const members = otherMembers(host)
-      const known = new Set(members.map(({ device }) => device))
-      const strangers = host.book
-        .devices()
-        .filter((device) => !known.has(device) && host.book.get(device).addresses.length > 0)
-      for (const { device, name, role } of [
-        ...members,
-        ...strangers.map((device) => ({ ...peerName(host, device), role: 'unknown' as const }))
-      ]) {
-        const { addresses, lastSyncedAt } = host.book.get(device)
-        yield { device, name, role, addresses, isConnected: connected.has(device), lastSyncedAt }
-      }
+      yield* peersOf(host)
     }
+  }
+}
+
+/** Members of the space, then devices of which only an address is known. */
+export function* peersOf(host: NodeHost): Generator<PeerInfo> {
+  const connected = new Set(host.runningNode?.connectedPeers())
+  const members = otherMembers(host)
+  const known = new Set(members.map(({ device }) => device))
+  const strangers = host.book
+    .devices()
+    .filter((device) => !known.has(device) && host.book.get(device).addresses.length > 0)
+  for (const { device, name, role } of [
+    ...members,
+    ...strangers.map((device) => ({ ...peerName(host, device), role: 'unknown' as const }))
+  ]) {
+    const { addresses, lastSyncedAt } = host.book.get(device)
+    yield { device, name, role, addresses, isConnected: connected.has(device), lastSyncedAt }
   }
 }
 

@@ -84,6 +84,7 @@ export const callSchemas: Schemas<CallOperations> = {
   'peers.add': v.strictObject({ address: text }),
   'peers.remove': v.strictObject({ peer: text }),
   status: none,
+  doctor: none,
   'guard.check': v.strictObject({
     agent: text,
     scope: label,

@@ -1,13 +1,13 @@
-import type { ConflictStats, ConflictSuggestion } from 'cis-memory/session'
+import type { ConflictStats } from 'cis-memory/session'
 import type { Command } from 'commander'
 import { action, type Registration } from '../action.ts'
 import { duration } from '../arguments.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
-import { type Invocation, quote } from '../invocation.ts'
+import type { Invocation } from '../invocation.ts'
 import { keyWithin } from '../render/paths.ts'
+import { tellSuggestion } from '../render/suggestion.ts'
 import { printTable } from '../render/table.ts'
 import { printableLine } from '../render/terminal-text.ts'
-import { count } from '../render/time.ts'
 import { name } from '../render/version.ts'
 
 interface StatsOptions {
@@ -53,7 +53,7 @@ async function printStats(cli: Invocation, scope: string, stats: ConflictStats):
   await ranking(cli, 'devices', stats.byDevices, ({ devices: [a, b] }) => `${name(a.name)}, ${name(b.name)}`)
   await ranking(cli, 'day', stats.perDay, ({ day }) => day)
   if (stats.suggestions.length > 0) output.talk('')
-  for (const suggestion of stats.suggestions) suggest(cli, scope, suggestion)
+  for (const suggestion of stats.suggestions) tellSuggestion(cli, scope, suggestion)
 }
 
 async function ranking<T extends { readonly count: number }>(
@@ -70,34 +70,4 @@ async function ranking<T extends { readonly count: number }>(
     { title: 'conflicts', align: 'right' }
   ] as const
   await printTable(output, columns, output.isTerminal ? rows : rows.map((row) => [title, ...row]))
-}
-
-/** What would have kept conflicts from happening, as a sentence and a command. */
-function suggest(
-  cli: Invocation,
-  scope: string,
-  { code, path, devices, count: of }: ConflictSuggestion
-): void {
-  const { output } = cli
-  const from = output.talkColors.dim(`(from ${count(of, 'conflict')})`)
-  switch (code) {
-    case 'sync-before-writing': {
-      const names = (devices ?? []).map((device) => name(device.name)).join(' and ')
-      output.talk(`${names} keep writing without having seen each other ${from}: sync before writing.`)
-      cli.suggest('node run', 'on both, and they see each other at once')
-      return
-    }
-    case 'split-this-key': {
-      const key = path === undefined ? '' : keyWithin(scope, path)
-      output.talk(
-        `${key} keeps being in conflict ${from}: several smaller memories could change by themselves.`
-      )
-      cli.suggest(`memory history ${quote(key)}`)
-      return
-    }
-    case 'settle-old-conflicts':
-      output.talk(`${count(of, 'conflict has', 'conflicts have')} waited for more than a week.`)
-      cli.suggest('memory conflicts resolve')
-      return
-  }
 }

@@ -102,23 +102,35 @@ export class ConflictAnnouncer {
     }
   }
 
-  async #checkThresholds(view: DomainView): Promise<void> {
+  /** The thresholds that are reached now. It counts no further than it has to. */
+  async reached(view: DomainView): Promise<readonly ConflictThresholdEvent[]> {
     const { alertOpen, alertPerDay } = this.#settings
-    if (alertOpen !== undefined) await this.#check('open', alertOpen, view.conflicts(ROOT))
     const aDayAgo = this.#host.now() - DAY_MS
-    if (alertPerDay !== undefined) await this.#check('per-day', alertPerDay, view.noticed(aDayAgo))
+    const reached: ConflictThresholdEvent[] = []
+    if (alertOpen !== undefined && (await hasAtLeast(alertOpen, view.conflicts(ROOT)))) {
+      reached.push({ reached: 'open', threshold: alertOpen })
+    }
+    if (alertPerDay !== undefined && (await hasAtLeast(alertPerDay, view.noticed(aDayAgo)))) {
+      reached.push({ reached: 'per-day', threshold: alertPerDay })
+    }
+    return reached
   }
 
-  /** Counts no further than it has to. */
-  async #check(reached: Reached, threshold: number, conflicts: AsyncIterable<unknown>): Promise<void> {
-    let count = 0
-    for await (const conflict of conflicts) {
-      if (conflict !== undefined) count++
-      if (count === threshold) break
+  async #checkThresholds(view: DomainView): Promise<void> {
+    const before = new Set(this.#reached)
+    this.#reached.clear()
+    for (const event of await this.reached(view)) {
+      this.#reached.add(event.reached)
+      if (!before.has(event.reached)) this.#host.emit('conflict:threshold', event)
     }
-    const wasReached = this.#reached.has(reached)
-    if (count < threshold) this.#reached.delete(reached)
-    else this.#reached.add(reached)
-    if (count >= threshold && !wasReached) this.#host.emit('conflict:threshold', { reached, threshold })
   }
+}
+
+async function hasAtLeast(threshold: number, conflicts: AsyncIterable<unknown>): Promise<boolean> {
+  let count = 0
+  for await (const conflict of conflicts) {
+    if (conflict !== undefined) count++
+    if (count === threshold) return true
+  }
+  return false
 }

@@ -49,6 +49,11 @@ export class Policies {
     this.#rules = policies.map(ruleOf)
   }
 
+  /** Whether models are to be asked anywhere. */
+  get asksModels(): boolean {
+    return [this.#usual, ...this.#rules].some(({ mode }) => mode === 'ai_merge')
+  }
+
   /** The mode that was chosen for a path. */
   modeAt(path: Path): ConflictMode {
     return this.#at(path).mode

@@ -142,6 +142,11 @@ export class PublicDomain implements WriterHost {
     return this.#heads.get(actor)
   }
 
+  /** The latest commit of each actor. */
+  heads(): readonly Commit[] {
+    return [...this.#heads.values()]
+  }
+
   isRetired(actor: ActorId): boolean {
     const epoch = this.#parts.membership.epochOf(actor)
     return epoch === undefined || this.#parts.membership.hasSuccessor(actor)

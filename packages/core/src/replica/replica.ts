@@ -1,9 +1,9 @@
-import type { ActorId } from '@cis-memory/clock'
+import { type ActorId, timestampMs } from '@cis-memory/clock'
 import type { Continuity, Store } from '@cis-memory/store'
 import { TypedEventEmitter } from 'main-event'
 import { AuditLog } from '../audit/audit-log.ts'
 import { ConflictAnnouncer } from '../conflict/conflict-announcer.ts'
-import type { ConflictSettings } from '../conflict/conflict-types.ts'
+import type { ConflictSettings, ConflictThresholdEvent, DeviceLabel } from '../conflict/conflict-types.ts'
 import { checkNumbers, Policies } from '../conflict/policies.ts'
 import { SourceIndex } from '../curated/source-index.ts'
 import { StaleAnnouncer } from '../curated/stale-announcer.ts'
@@ -17,10 +17,12 @@ import { CoreError } from '../errors.ts'
 import { HistoryCleaner } from '../history/clean.ts'
 import { type HistorySettings, type Retention, retentionOf } from '../history/retention.ts'
 import { AUDIT_RETENTION_MS, DEFAULT_CONFLICT_RETENTION_MS } from '../limits.ts'
+import type { AbortOptions } from '../ports/channel.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { Batch } from '../sync/batch.ts'
 import type { FeedPage, FeedQuery, IngestReport, IngestSource, SyncReplica } from '../sync/sync-replica.ts'
 import type { Domain, Notice } from '../versions.ts'
+import { checkRows, type RowCheck } from './check-rows.ts'
 import { decodeConflictIdRow } from './conflict-id-row.ts'
 import type { EpochReason } from './epoch-row.ts'
 import { Feed } from './feed.ts'
@@ -265,6 +267,25 @@ export class Replica implements Directory, SyncReplica {
   /** Entries that wait for a proof, a member or their time. */
   get pendingCount(): number {
     return this.#held.size
+  }
+
+  /** Reads the rows of the store and counts those that are damaged. */
+  checkRows(options: AbortOptions = {}): Promise<RowCheck> {
+    return checkRows(this.#store, options)
+  }
+
+  /** Members whose latest commit is dated later than the clock here says it is, and by how much. */
+  clocksAhead(): readonly (DeviceLabel & { readonly aheadMs: number })[] {
+    const now = this.runtime.now()
+    return this.#public.heads().flatMap(({ actor, hlc }) => {
+      const aheadMs = timestampMs(hlc) - now
+      return aheadMs > 0 ? [{ ...this.authorOf(actor), aheadMs }] : []
+    })
+  }
+
+  /** The thresholds of the settings that conflicts have reached. */
+  reachedThresholds(): Promise<readonly ConflictThresholdEvent[]> {
+    return this.#announcer.reached(this.view('public'))
   }
 
   /** What a new member is given over an encrypted line. */

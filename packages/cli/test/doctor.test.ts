@@ -179,6 +179,7 @@ describe('doctor', () => {
     const open = await doctor({}, { library: { examineHome: async () => [{ part: 'key', problem }] } })
     expect([open.exitCode, open.opened]).toEqual([1, []])
     expect(open.stdout).toBe('! key            others can read the key\n')
+    expect(open.stderr).toContain('The store was not looked into')
   })
 
   it('fits a narrow terminal', async () => {

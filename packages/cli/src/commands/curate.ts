@@ -71,9 +71,11 @@ async function curateOne(
   const did = adapt ? `Adapted ${printableLine(key)} into private` : `Copied ${printableLine(key)} to private`
   output.talk(`${did} ${printableLine(written.path)}${madeBy(read)}.`)
   if (read?.state === 'value') await output.line(versionText(read.version))
-  if (adapt)
-    cli.suggest(`memory history --private ${target}`, 'what was there before comes back with memory restore')
-  else cli.suggest(`memory get --private ${target}`)
+  if (adapt && written.replaced.length > 0) {
+    cli.suggest(`memory history --private ${target}`, 'has what it replaced')
+  } else {
+    cli.suggest(`memory get --private ${target}`)
+  }
   return EXIT.done
 }
 

@@ -27,11 +27,11 @@ curated memory are looked at in the scope of this directory, or else in the whol
 async function doctor(cli: Invocation): Promise<ExitCode> {
   const { output, host } = cli
   const library = await host.library()
-  const findings = homeFindings(await library.examineHome(cli.home))
-  const { scope, suggestions, found } = await examineStore(cli, findings)
-  findings.push(...found)
-  const urgent = findings.filter(({ state }) => state === 'attention')
-  for (const finding of findings) await tell(cli, finding)
+  const around = homeFindings(await library.examineHome(cli.home))
+  for (const finding of around) await tell(cli, finding)
+  const { scope, suggestions, found } = await examineStore(cli, around)
+  for (const finding of found) await tell(cli, finding)
+  const urgent = [...around, ...found].filter(({ state }) => state === 'attention')
   if (output.isJson) {
     for (const suggestion of suggestions)
       await output.record({ check: 'suggestion', state: 'advice', ...suggestion })
@@ -57,6 +57,7 @@ async function examineStore(cli: Invocation, before: readonly Finding[]): Promis
   const { host } = cli
   const nothing = { scope: '/', suggestions: [] }
   if (before.some(({ check, state }) => state === 'attention' && check !== 'model key')) {
+    cli.output.talk('The store was not looked into: what is around it comes first.')
     return { ...nothing, found: [] }
   }
   try {

@@ -88,7 +88,7 @@ function weights(faults: Faults): (readonly [number, Maker])[] {
       0.04,
       (random) => ({ type: 'edit', device: index(random), path: index(random), thinkMs: think(random) })
     ],
-    [0.07, resolve],
+    [0.1, resolve],
     [0.06, deliver],
     [0.24, sync],
     [0.005, (random) => ({ type: 'restart', device: index(random) })],

@@ -36,6 +36,10 @@ export function valuePath(index: number): Path {
   return paths[index % paths.length] as Path
 }
 
+export function isValuePath(path: string): boolean {
+  return [...VALUE_PATHS, ...ATTACKED_PATHS].some((each) => each === path)
+}
+
 export function documentPath(index: number): Path {
   return DOCUMENT_PATHS[index % DOCUMENT_PATHS.length] as Path
 }

@@ -4,7 +4,15 @@ import type { DiskRecord } from '../disk-record.ts'
 import { codeOf, isExpected, needsReopening } from '../expected.ts'
 import type { Known } from '../ledger.ts'
 import { LINES } from '../lines.ts'
-import { CANARY, documentPath, PRIVATE_MARK, privatePath, tokenOf, valuePath } from '../places.ts'
+import {
+  CANARY,
+  documentPath,
+  isValuePath,
+  PRIVATE_MARK,
+  privatePath,
+  tokenOf,
+  valuePath
+} from '../places.ts'
 import type { Deed } from '../script.ts'
 import { promised } from '../violation.ts'
 import type { World } from '../world.ts'
@@ -97,7 +105,7 @@ export class Owner {
   }
 
   async resolve({ path: index, choice, pick, thinkMs }: Of<'resolve'>): Promise<void> {
-    const path = valuePath(index)
+    const path = await this.#pathToSettle(index, pick)
     const conflict = await this.#attempt(() => this.#memory.getConflict(path))
     if (conflict === undefined) return
     if (thinkMs > 0) await this.#world.time.pause(thinkMs)
@@ -112,6 +120,16 @@ export class Owner {
       promised(beside.startsWith(path), 'P29: what is kept as well is kept beside it', () => beside)
     }
     this.#world.count('resolved')
+  }
+
+  /** Mostly one where there is something to settle: else most scopes would stay contested, and no agent would run. */
+  async #pathToSettle(index: number, pick: number): Promise<string> {
+    const asked = valuePath(index)
+    if (pick % 4 === 0) return asked
+    const contested: string[] = []
+    for await (const { path } of this.#memory.getUnresolvedConflicts())
+      if (isValuePath(path)) contested.push(path)
+    return contested[index % contested.length] ?? asked
   }
 
   /** Adds a line to a document, which nobody may lose. */

@@ -27,6 +27,8 @@ interface Section {
 export function planMarkdown(files: readonly MarkdownFile[]): readonly ImportItem[] {
   const items: ImportItem[] = []
   const taken = new Set<string>()
+  /** The last number that a name got. */
+  const numbers = new Map<string, number>()
   for (const { name, text } of [...files].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const file = name
       .replace(/\.(?:md|mdx|markdown)$/iu, '')
@@ -36,7 +38,11 @@ export function planMarkdown(files: readonly MarkdownFile[]): readonly ImportIte
     for (const section of sectionsOf(text)) {
       const wanted = section.heading === undefined ? file : `${file}/${slugOf(section.heading, 'section')}`
       let path = wanted
-      for (let n = 2; taken.has(path); n++) path = `${wanted}-${n}`
+      while (taken.has(path)) {
+        const number = (numbers.get(wanted) ?? 1) + 1
+        numbers.set(wanted, number)
+        path = `${wanted}-${number}`
+      }
       taken.add(path)
       items.push({ path, value: section.text, contentType: 'text/markdown' })
     }
@@ -51,7 +57,7 @@ export function planMarkdown(files: readonly MarkdownFile[]): readonly ImportIte
  */
 function slugOf(title: string, fallback: string): string {
   const plain = title
-    .replace(/!?\[([^\]]*)\]\([^)]*\)/gu, '$1')
+    .replace(/!?\[([^[\]]*)\]\([^()]*\)/gu, '$1')
     .toLowerCase()
     .replace(/[^\p{L}\p{M}\p{N}]+/gu, '-')
     .normalize('NFC')
@@ -113,9 +119,13 @@ function withoutFrontMatter(lines: readonly string[]): readonly string[] {
 
 /** CommonMark 4.2. */
 function atxHeading(line: string): string | undefined {
-  const match = /^ {0,3}#{1,6}(?:[ \t]+(.*))?$/u.exec(line)
+  const match = /^ {0,3}#{1,6}(?:[ \t]+(.*))?$/su.exec(line)
   if (match === null) return undefined
-  return (match[1] ?? '').replace(/(?:^|[ \t]+)#+[ \t]*$/u, '').trim()
+  const title = (match[1] ?? '').trim()
+  let end = title.length
+  while (title[end - 1] === '#') end--
+  const isClosing = end === 0 || /[ \t]/u.test(title[end - 1] as string)
+  return isClosing ? title.slice(0, end).trim() : title
 }
 
 /**
@@ -140,8 +150,10 @@ function hidingFrom(line: string): ((line: string) => boolean) | undefined {
   const fence = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})/u.exec(line)?.[1]
   if (fence !== undefined) {
     // CommonMark 4.5: the same character, at least as often, and nothing behind it.
-    const closing = new RegExp(`^ {0,3}${fence[0]}{${fence.length},}[ \\t]*$`, 'u')
-    return (later) => closing.test(later)
+    return (later) => {
+      const closing = /^ {0,3}(`+|~+)[ \t]*$/u.exec(later)?.[1] ?? ''
+      return closing[0] === fence[0] && closing.length >= fence.length
+    }
   }
   const comment = /^ {0,3}<!--/u.exec(line)
   if (comment !== null && !line.includes('-->', comment[0].length)) return (later) => later.includes('-->')

@@ -24,6 +24,35 @@ describe('planMarkdown', () => {
     expect(plan(' \n\n')).toEqual({})
   })
 
+  it.each([
+    ['headings that are called the same', '# a\nx\n'.repeat(20_000)],
+    ['a heading of opening brackets', `# ${'['.repeat(100_000)}\nx`],
+    ['a heading of spaces', `#${' '.repeat(100_000)}x\nx`],
+    ['a heading of spaces before a line separator', `#${' '.repeat(100_000)}\u2028\nx`],
+    ['a heading of hashes', `# ${'#'.repeat(100_000)}x\nx`]
+  ])('takes time for %s as for any other text', (_, text) => {
+    const start = process.cpuUsage()
+    planMarkdown([{ name: 'notes.md', text }])
+    const { user } = process.cpuUsage(start)
+    expect(user).toBeLessThan(2_000_000)
+  })
+
+  it('takes a fence however long, and what closes it', () => {
+    const fence = '`'.repeat(100_000)
+    expect(Object.keys(plan(`${fence}\n# hidden\n\`\`\`\n# hidden\n${fence}\n# Shown\ntext`))).toEqual([
+      'notes',
+      'notes/shown'
+    ])
+  })
+
+  it('ends a heading before hashes that close it, and keeps those that belong to a word', () => {
+    expect(Object.keys(plan('# Use ##  \ntext\n# C#\ntext\n# ##\ntext\n'))).toEqual([
+      'notes/use',
+      'notes/c',
+      'notes/section'
+    ])
+  })
+
   it('leaves out headings that say nothing themselves', () => {
     expect(plan('# Top\n\n## Inner\ntext\n## Empty\n')).toEqual({ 'notes/inner': '## Inner\ntext' })
   })

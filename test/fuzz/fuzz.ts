@@ -38,7 +38,8 @@ export interface FuzzReport {
 /** @throws {Error} what is wrong, with the input */
 export async function fuzz(decoder: Decoder, { seed, isOver }: FuzzOptions): Promise<FuzzReport> {
   const random = new Random(`${seed}/${decoder.name}`)
-  const corpus = [...decoder.seeds()]
+  const seeds = decoder.seeds()
+  const corpus = [...seeds]
   const places = new Set<string>()
   let executions = 0
   let accepted = 0
@@ -50,7 +51,7 @@ export async function fuzz(decoder: Decoder, { seed, isOver }: FuzzOptions): Pro
     places.add(place)
     if (corpus.length < MAX_CORPUS) corpus.push(input)
   }
-  for (const input of decoder.seeds()) await run(input)
+  for (const input of seeds) await run(input)
   await run(new Uint8Array(0))
   while (!isOver(executions)) await run(mutated(random, corpus))
   return { executions, accepted, places: places.size }

@@ -101,3 +101,9 @@ export const MAX_STANDINGS = 1_024
 /** Stopping: this long for a polite goodbye, then this long for libp2p to end. Together below two seconds. */
 export const STOP_GOODBYE_MS = 300
 export const STOP_TIMEOUT_MS = 1_200
+
+/**
+ * An address as somebody gives it: the name of a host has up to 253 characters, a device 52. Reading the latter takes
+ * the square of its length.
+ */
+export const MAX_ADDRESS_CHARACTERS = 1024

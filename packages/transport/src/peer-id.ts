@@ -5,6 +5,7 @@ import type { Ed25519PrivateKey, Ed25519PublicKey, PeerId } from '@libp2p/interf
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { TransportError } from './errors.ts'
+import { MAX_ADDRESS_CHARACTERS } from './limits.ts'
 
 /*
  * A libp2p peer id is a device's Ed25519 public key in another spelling. This is the one place that translates.
@@ -40,6 +41,7 @@ export interface PeerAddress {
  * @throws {TransportError} `TRANSPORT_BAD_ADDRESS` when it is malformed or does not name its device at the end.
  */
 export function parseAddress(address: string): PeerAddress {
+  if (address.length > MAX_ADDRESS_CHARACTERS) throw badAddress(`${address.slice(0, SHOWN_CHARACTERS)}…`)
   let parsed: Multiaddr
   let device: DeviceId | undefined
   try {
@@ -77,6 +79,9 @@ export function withPeer(address: Multiaddr, peer: PeerId): Multiaddr {
   const last = address.getComponents().at(-1)
   return last?.name === 'p2p' ? address : address.encapsulate(`/p2p/${peer.toString()}`)
 }
+
+/** Of an address that is too long to be one. */
+const SHOWN_CHARACTERS = 64
 
 function badAddress(address: string, options?: ErrorOptions): TransportError {
   return new TransportError(

@@ -8,7 +8,7 @@
  */
 
 import type { CausalEntry } from '@cis-memory/clock'
-import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'
+import { decodeCbor, encodeCbor, Fields, malformed } from '../entry/cbor.ts'
 import { decodeHeader, type Header } from '../entry/header.ts'
 import { MAX_CIPHER_BYTES, MAX_HEADER_BYTES } from '../limits.ts'
 
@@ -66,7 +66,7 @@ export function encodeLiveRow(entries: readonly StoredEntry[]): Uint8Array {
 
 export function decodeLiveRow(row: Uint8Array): StoredEntry[] {
   const raw = decodeCbor(row)
-  if (!Array.isArray(raw)) return []
+  if (!Array.isArray(raw)) throw malformed('a live row', 'is no list of entries')
   return raw.map(fieldsIn).map((fields) => decode(fields, fields.uint64(0)))
 }
 

@@ -61,10 +61,13 @@ describe('the ids that conflicts have had', () => {
     for (let week = 0; week < 4; week++) {
       await contest([a, b], ...['one', 'two', 'three'].map((name) => `${week}/${name}`))
       for (const name of ['one', 'two', 'three']) await settle(a, `${week}/${name}`)
-      sizes.push((await collect(a.store.partition('public').keys(prefixRange(Buffer.from('K'))))).length)
+      sizes.push(
+        (await collect(a.store.partition('public').keys(prefixRange(Uint8Array.of('K'.charCodeAt(0))))))
+          .length
+      )
       for (const { runtime } of [a, b]) runtime.nowMs += 8 * DAY_MS
     }
-    expect(sizes[3]).toBe(sizes[1])
+    expect(sizes).toEqual([3, 3, 3, 3])
   })
 })
 

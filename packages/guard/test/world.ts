@@ -107,9 +107,8 @@ export async function receiveFork({ here, peer }: World, path: string): Promise<
   await pull(here, peer)
   // Both stores name their numbering alike, so the twin's is read from its start.
   const whole = new Uint8Array(0)
-  const requester = here.replica.instance
-  const { batch } = await twin.replica.readFeed({ after: 0n, scope: whole, shared: [whole], requester })
-  await here.replica.ingest(batch, { instance: twin.replica.instance })
+  const { batch } = await twin.replica.readFeed({ after: 0n, scope: whole, shared: [whole] })
+  await here.replica.ingest(batch)
 }
 
 /** An entry arrives that cannot be judged yet: its author's clock is an hour ahead. */

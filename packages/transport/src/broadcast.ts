@@ -15,8 +15,6 @@ import type { Verdict } from './gossip.ts'
 type ActorId = Replica['actor']
 
 const NONCE_BYTES = 8
-/** What came by gossip came from nobody in particular: everybody may be sent it again. */
-const GOSSIP_SOURCE = { instance: new Uint8Array(16) }
 
 /** What a broadcast did here. */
 export interface Received {
@@ -56,7 +54,7 @@ export async function receiveBroadcast(replica: Replica, message: Uint8Array): P
   const hasRecords = batch.records.some((record) => !replica.membership.has(record.id))
   const behind = await actorsBehind(replica, batch)
   try {
-    const { held } = await replica.ingest(batch, GOSSIP_SOURCE)
+    const { held } = await replica.ingest(batch)
     if (held === 0) return { verdict: 'accept', behind, hasRecords }
     const waiting = batch.entries.map(({ header }) => header.dot.actor)
     return { verdict: 'ignore', behind: [...new Set([...behind, ...waiting])], hasRecords }

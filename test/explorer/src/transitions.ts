@@ -190,9 +190,7 @@ export class Transitions {
   async forge(local: Local, forgery: Forgery, about: number): Promise<Local | undefined> {
     return this.#once(`${forgery} ${local.number} ${about}`, async () => {
       const device = await this.#open(local, forgery)
-      await device.replica.ingest(this.#forged(device, forgery, about), {
-        instance: new Uint8Array(16).fill(1)
-      })
+      await device.replica.ingest(this.#forged(device, forgery, about))
       const after = await contentsOf(device.disk)
       checkNothingLost(local.contents, after)
       if (after.digest === local.contents.digest) return undefined

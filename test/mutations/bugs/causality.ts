@@ -83,8 +83,8 @@ export const CAUSALITY: readonly Mutation[] = [
     bug: 'two commits that disagree are noticed by nobody',
     breaks: ['P16'],
     file: 'packages/core/src/replica/public-domain.ts',
-    text: 'if (rival !== undefined) transaction.addRecord(createFork(commit, rival))',
-    becomes: 'if (rival === undefined) return',
+    text: 'transaction.addRecord(createFork(commit, rival))',
+    becomes: 'createFork(commit, rival)',
     tests: ['packages/core/test/replica/ingest.test.ts']
   },
   {

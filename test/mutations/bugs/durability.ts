@@ -11,8 +11,8 @@ export const DURABLE: readonly Mutation[] = [
     bug: 'a restored or copied store writes under the name it had before',
     breaks: ['P6', 'P15'],
     file: 'packages/core/src/replica/replica.ts',
-    text: "publicDomain.hasActor && store.continuity === 'kept' &&",
-    becomes: 'publicDomain.hasActor &&',
+    text: "publicDomain.canGoOn && store.continuity === 'kept' &&",
+    becomes: 'publicDomain.canGoOn &&',
     tests: [INGEST]
   },
   {
@@ -39,8 +39,8 @@ export const DURABLE: readonly Mutation[] = [
     bug: 'in durability os a peer is sent what the disk does not have yet',
     breaks: ['P13'],
     file: 'packages/core/src/replica/replica.ts',
-    text: "if (this.#store.durability === 'disk' || lsn <= this.#syncedLsn) return",
-    becomes: 'if (lsn >= this.#syncedLsn) return',
+    text: "if (this.#store.durability === 'disk' || batchCount === this.#flushedCount) return",
+    becomes: 'if (batchCount >= this.#flushedCount) return',
     tests: [DURABILITY]
   },
   {
@@ -78,8 +78,10 @@ export const DURABLE: readonly Mutation[] = [
     breaks: ['P13'],
     file: 'packages/core/src/replica/public-domain.ts',
     text: `    await this.#fate.decides(this.live.whileWritten(changed, () => this.rows.write(all)))
-    this.#lsn = transaction.lsn`,
-    becomes: `    this.#lsn = transaction.lsn
+    this.#batchCount++
+    this.#end = end`,
+    becomes: `    this.#batchCount++
+    this.#end = end
     await this.#fate.decides(this.live.whileWritten(changed, () => this.rows.write(all)))`,
     tests: [DURABILITY]
   },
@@ -88,10 +90,12 @@ export const DURABLE: readonly Mutation[] = [
     bug: 'how far a feed was read is on disk before what was read',
     breaks: ['P14', 'P20'],
     file: 'packages/core/src/replica/ingest.ts',
-    text: 'if (!isReread) await recordCheckpoint(transaction, checkpoint)',
+    text: 'if (!isReread) await recordCheckpoint(transaction, line, reading)',
     becomes: `if (!isReread) {
-        const key = checkpointKey(checkpoint.feed, checkpoint.scope)
-        await this.#domain.rows.write([{ type: 'put', key, value: encodeCbor(checkpoint.lsn) }])
+        const early = this.#domain.begin(line)
+        await recordPlace(early, rows, line, reading)
+        await recordCheckpoint(early, line, reading)
+        await rows.write((await early.finish()).changes)
       }`,
     tests: [DURABILITY]
   },

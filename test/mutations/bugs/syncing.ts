@@ -3,25 +3,53 @@ import type { Mutation } from '../mutation.ts'
 const INGEST = 'packages/core/test/replica/ingest.test.ts'
 const SCOPE = 'packages/core/test/sync/scope.test.ts'
 const ECHO = 'packages/core/test/sync/echo.test.ts'
+const COPIES = 'packages/core/test/sync/copies.test.ts'
 const FEED = 'packages/core/src/replica/feed.ts'
 
 /** What peers are sent, and what is taken from them. */
 export const SYNCING: readonly Mutation[] = [
   {
     name: 'echo-by-peer',
-    bug: 'what a peer once sent is kept from it for ever, though its store was restored since',
+    bug: 'what a peer once sent is kept from it for ever, though its store was set back or is a copy',
     breaks: ['P3', 'P11'],
-    file: 'packages/core/src/sync/identity.ts',
-    text: "labelledId('cis/source/1', devicePublicKey(device), instance)",
-    becomes: "labelledId('cis/source/1', devicePublicKey(device), instance.subarray(0, 0))",
-    tests: [ECHO]
+    file: FEED,
+    text: 'return places.some((place) => isSamePlace(place, line?.place)) ? line?.name : undefined',
+    becomes: 'return places.length >= 0 ? line?.name : undefined',
+    tests: [COPIES, ECHO]
+  },
+  {
+    name: 'numbers-without-marks',
+    bug: 'a copy of a store is read on from where the other was read, since its numbers are as high',
+    breaks: ['P3', 'P11', 'P20'],
+    file: 'packages/core/src/replica/public-domain.ts',
+    text: 'return mark !== undefined && equalBytes(mark, place.mark)',
+    becomes: 'return mark !== undefined || place.lsn <= this.#end.lsn',
+    tests: [COPIES]
+  },
+  {
+    name: 'nothing-new-by-number',
+    bug: 'a copy of a store that has come as far as the other counts as read',
+    breaks: ['P3', 'P11'],
+    file: 'packages/core/src/sync/exchange.ts',
+    text: 'if (end?.lsn === lsn && isSamePlace(known, end)) return',
+    becomes: 'if (end?.lsn === lsn && known !== undefined) return',
+    tests: [COPIES]
+  },
+  {
+    name: 'two-copies-on-one-line',
+    bug: 'what is recorded of a store goes on from what was recorded of a copy of it meanwhile',
+    breaks: ['P3', 'P11'],
+    file: 'packages/core/src/replica/peer-feeds.ts',
+    text: 'if (!isSamePlace(line?.place, known)) return undefined',
+    becomes: 'if (line !== undefined && known === undefined) return undefined',
+    tests: [COPIES]
   },
   {
     name: 'echo',
     bug: 'a peer is sent back what it has sent',
     breaks: ['P21'],
     file: FEED,
-    text: '    if (query.requester.length > 0 && equalBytes(row.from, query.requester)) return true\n',
+    text: '    if (line !== undefined && equalBytes(row.from, line)) return true\n',
     becomes: '',
     tests: ['packages/core/test/sync/ways.test.ts']
   },
@@ -30,8 +58,8 @@ export const SYNCING: readonly Mutation[] = [
     bug: 'a page ends at what was written while it was read, and skips that',
     breaks: ['P3', 'P22'],
     file: FEED,
-    text: 'return { batch: builder.build(), next: end, hasMore: false }',
-    becomes: 'return { batch: builder.build(), next: this.#domain.lsn, hasMore: false }',
+    text: 'return { batch: builder.build(), next: end.lsn, hasMore: false, end }',
+    becomes: 'return { batch: builder.build(), next: this.#domain.end.lsn, hasMore: false, end }',
     tests: [INGEST]
   },
   {
@@ -75,8 +103,8 @@ export const SYNCING: readonly Mutation[] = [
     bug: 'a feed is asked for although its end is known to be where it was',
     breaks: ['P23'],
     file: 'packages/core/src/sync/exchange.ts',
-    text: 'const hasNews = exchangeOf(state).pull.tip !== lsn',
-    becomes: 'const hasNews = exchangeOf(state).pull.tip !== undefined || lsn >= 0n',
+    text: 'if (end?.lsn === lsn && isSamePlace(known, end)) return',
+    becomes: 'if (end?.lsn === lsn && known === undefined) return',
     tests: ['packages/core/test/sync/session.test.ts']
   },
   {

@@ -90,11 +90,6 @@ export class SimulatedDisk {
     this.#doubt = 'kept'
   }
 
-  /** Its owner has learned that it is a copy or has one. */
-  suspect(): void {
-    this.#doubt = 'copied-or-restored'
-  }
-
   closed(): void {
     this.#isInUse = false
     this.#states = [this.#rows.copy()]

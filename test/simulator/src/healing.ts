@@ -17,12 +17,10 @@ export async function heal(world: World, traffic: Traffic): Promise<void> {
   world.network.heal()
   await world.pass(ENDING_MS)
   for (const { disk } of world.devices) Object.assign(disk, { isFull: false, slowReads: 0 })
-  // A disk that had refused a write keeps its device from writing until it is opened again. Of a whole machine's copy its
-  // owner learns by then: two that share the name of their feed would each be taken for read where the other was.
+  // A disk that had refused a write keeps its device from writing until it is opened again.
   for (const device of world.devices) {
     world.launch('opening in the end', async () => {
       await device.stop()
-      if (world.unsuspecting.has(device)) device.disk.suspect()
       await world.boot(device)
     })
   }

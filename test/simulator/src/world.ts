@@ -49,8 +49,6 @@ export class World {
   readonly ledger: Ledger = new Ledger()
   readonly devices: SimulatedDevice[] = []
   readonly trace: Trace
-  /** Devices whose store is a copy or has one, which nothing on them betrays. */
-  readonly unsuspecting: Set<SimulatedDevice> = new Set()
   /** What was counted, for reports and for tests that a fault happened at all. */
   readonly counts: Map<string, number> = new Map()
   readonly #records: DiskRecord[] = []
@@ -233,7 +231,7 @@ export class World {
     const before = this.#entriesAt(device)
     device.crash({ isPowerCut: false, isLanded: false, kept: 1 })
     device.disk.restore(copy.backup, isSilent)
-    if (isSilent) this.#copiedSilently(copy, device)
+    if (isSilent) this.ledger.split(copy.own.actor, copy.own.last)
     this.onFault(isSilent ? 'backup restored without a trace' : 'backup restored')
     this.trace.line(`${device.place} is restored`)
     await this.#settleLosses(device, before, true)
@@ -248,7 +246,7 @@ export class World {
     this.onFault(isSilent ? 'store cloned without a trace' : 'store cloned')
     const { key, isHostile, disk } = original.options
     const clone = this.addDevice(this.addDisk(disk.options.durability, copy.backup), key, isHostile)
-    if (isSilent) this.#copiedSilently(copy, original, clone)
+    if (isSilent) this.ledger.split(copy.own.actor, copy.own.last)
     clone.disk.restore(copy.backup, isSilent)
     clone.skewMs = original.skewMs
     this.trace.line(`${clone.place} is a copy of ${original.place}`)
@@ -290,11 +288,6 @@ export class World {
       const isOther = record.place !== place && !this.device(record.place).options.isHostile
       return isOther && (record.has(entry) || record.held.has(entry.id))
     })
-  }
-
-  #copiedSilently(copy: StoreCopy, ...devices: readonly SimulatedDevice[]): void {
-    this.ledger.split(copy.own.actor, copy.own.last)
-    for (const device of devices) this.unsuspecting.add(device)
   }
 
   #copyOf(device: SimulatedDevice): StoreCopy {

@@ -1,6 +1,7 @@
 /*
  * A row of the change feed: `[0, κ, entry id, from]` for an entry, `[1, record id, from]` for a system record.
- * from: the store instance that sent it, empty when it was written here.
+ * from: the line of the peer's store that it was read from, empty when it was written here, zeros when it came from
+ * nobody in particular.
  */
 import { fromHex, toHex } from '../entry/bytes.ts'
 import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'

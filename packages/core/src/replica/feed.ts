@@ -5,9 +5,11 @@ import { merkleLeaf, merklePath } from '../entry/merkle.ts'
 import type { SystemRecord } from '../entry/records.ts'
 import { PAGE_BYTES, PAGE_ENTRIES } from '../limits.ts'
 import type { Batch, BatchCommit, BatchEntry } from '../sync/batch.ts'
-import type { FeedPage, FeedQuery } from '../sync/sync-replica.ts'
+import { isSamePlace } from '../sync/feed-place.ts'
+import type { FeedPage, FeedQuery, FeedReader } from '../sync/sync-replica.ts'
 import { decodeFeedRow, type FeedRow } from './feed-row.ts'
 import type { Membership } from './membership.ts'
+import { lineOf } from './peer-feeds.ts'
 import type { PublicDomain } from './public-domain.ts'
 import { feedRange, liveKey, recordKey } from './rows.ts'
 import { type CommitRow, decodeRecordRow } from './signed-row.ts'
@@ -31,21 +33,24 @@ export class Feed {
   }
 
   async page(query: FeedQuery): Promise<FeedPage> {
-    const end = this.#domain.lsn
-    if (query.after >= end) return { batch: EMPTY_BATCH, next: query.after, hasMore: false }
+    const { end } = this.#domain
+    if (query.after >= end.lsn) return { batch: EMPTY_BATCH, next: query.after, hasMore: false, end }
+    // Asked after the end was taken: whatever came up before it is in what is recorded now.
+    const line = query.reader && (await this.#sharedLine(query.reader))
     const builder = new BatchBuilder(this.#domain)
     let next = query.after
     let scanned = 0
     for await (const row of this.#domain.rows.range(feedRange(query.after))) {
       const lsn = readUint64(row.key, 1)
-      if (lsn > end) break
+      if (lsn > end.lsn) break
       const isFull =
-        scanned === MAX_SCANNED_ROWS || !(await this.#add(builder, decodeFeedRow(row.value), lsn, query))
-      if (isFull) return { batch: builder.build(), next, hasMore: true }
+        scanned === MAX_SCANNED_ROWS ||
+        !(await this.#add(builder, decodeFeedRow(row.value), lsn, query, line))
+      if (isFull) return { batch: builder.build(), next, hasMore: true, end }
       next = lsn
       scanned++
     }
-    return { batch: builder.build(), next: end, hasMore: false }
+    return { batch: builder.build(), next: end.lsn, hasMore: false, end }
   }
 
   /** The live entries of single paths, with the records of whoever wrote them. */
@@ -66,9 +71,21 @@ export class Feed {
     return builder.build()
   }
 
+  /** The line whose entries a reader has for sure. */
+  async #sharedLine({ store, places }: FeedReader): Promise<Uint8Array | undefined> {
+    const line = await lineOf(this.#domain.rows, store)
+    return places.some((place) => isSamePlace(place, line?.place)) ? line?.name : undefined
+  }
+
   /** Adds what a row stands for, unless the reader has it or may not. `false` when the page has no room for it. */
-  async #add(builder: BatchBuilder, row: FeedRow, lsn: bigint, query: FeedQuery): Promise<boolean> {
-    if (query.requester.length > 0 && equalBytes(row.from, query.requester)) return true
+  async #add(
+    builder: BatchBuilder,
+    row: FeedRow,
+    lsn: bigint,
+    query: FeedQuery,
+    line: Uint8Array | undefined
+  ): Promise<boolean> {
+    if (line !== undefined && equalBytes(row.from, line)) return true
     if (row.kind === 'record') {
       const value = await this.#domain.rows.get(recordKey(row.id))
       return value === undefined || builder.addRecord(decodeRecordRow(value))

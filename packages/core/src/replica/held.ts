@@ -1,6 +1,6 @@
 /*
  * Entries that cannot be judged yet: their actor is unknown, a dot of their context is not proven, or they are dated
- * too far ahead. Rows: `[header, cipher, commit, signature, path, from, feed or null]` under a rising number, so that
+ * too far ahead. Rows: `[header, cipher, commit, signature, path, from, line or null]` under a rising number, so that
  * the oldest comes first. Waiting entries do not block agents.
  */
 import type { ActorId } from '@cis-memory/clock'
@@ -13,7 +13,8 @@ import { ID_BYTES } from '../entry/hash.ts'
 import { decodeHeader, type Header } from '../entry/header.ts'
 import { MAX_CIPHER_BYTES, MAX_HEADER_BYTES, MAX_HELD_BYTES, MAX_HELD_ENTRIES } from '../limits.ts'
 import type { EntryId } from '../versions.ts'
-import { checkpointRange, heldKey, heldRange } from './rows.ts'
+import { forgetProgress } from './peer-feeds.ts'
+import { heldKey, heldRange } from './rows.ts'
 import type { Transaction } from './transaction.ts'
 
 /** An entry with its whole proof and where it came from. */
@@ -22,10 +23,10 @@ export interface HeldEntry {
   readonly cipher: Uint8Array
   readonly commit: Commit
   readonly path: Uint8Array
-  /** The store instance that sent it. */
+  /** What its row of the feed is to say. */
   readonly from: Uint8Array
-  /** The feed it came by; dropping it makes us read that feed again. */
-  readonly feed: Uint8Array | undefined
+  /** The line it was read from, if any; dropping it makes us read that again. */
+  readonly line: Uint8Array | undefined
 }
 
 /** What an entry waits for: a member behind its actor, proof that a dot of its context exists, or its time. */
@@ -81,10 +82,10 @@ export class HeldEntries {
   }
 
   /**
-   * Adds an entry. Beyond the bounds the oldest go, and with them the checkpoints of the feeds they came by, so that
+   * Adds an entry. Beyond the bounds the oldest go, and with them the checkpoints of the lines they were read from, so that
    * they are sent again.
    *
-   * @returns the feeds to be read again
+   * @returns the lines to be read again
    */
   async add(transaction: Transaction, held: HeldEntry, wait: Wait): Promise<Uint8Array[]> {
     const value = encodeHeld(held)
@@ -92,12 +93,12 @@ export class HeldEntries {
     this.#take(held.header.id, slot)
     this.#undo.push(() => this.#drop(held.header.id))
     transaction.put(heldKey(slot.sequence, held.header.id), value)
-    const rereadFeeds: Uint8Array[] = []
+    const rereadLines: Uint8Array[] = []
     while (this.#slots.size > MAX_HELD_ENTRIES || this.#bytes > MAX_HELD_BYTES) {
-      const feed = await this.#evictOldest(transaction)
-      if (feed !== undefined) rereadFeeds.push(feed)
+      const line = await this.#evictOldest(transaction)
+      if (line !== undefined) rereadLines.push(line)
     }
-    return rereadFeeds
+    return rereadLines
   }
 
   remove(transaction: Transaction, id: EntryId): void {
@@ -140,11 +141,10 @@ export class HeldEntries {
     if (oldest === undefined) return undefined
     const [id, slot] = oldest
     const row = await transaction.get(heldKey(slot.sequence, id))
-    const feed = row === undefined ? undefined : decodeHeld(row).feed
+    const line = row === undefined ? undefined : decodeHeld(row).line
     this.remove(transaction, id)
-    if (feed === undefined) return undefined
-    for await (const key of this.#rows.keys(checkpointRange(feed))) transaction.delete(key)
-    return feed
+    if (line !== undefined) await forgetProgress(transaction, this.#rows, line)
+    return line
   }
 
   #drop(id: EntryId): Slot | undefined {
@@ -163,8 +163,8 @@ export class HeldEntries {
 }
 
 function encodeHeld(held: HeldEntry): Uint8Array {
-  const { header, cipher, commit, path, from, feed } = held
-  return encodeCbor([header.bytes, cipher, commit.bytes, commit.signature, path, from, feed ?? null])
+  const { header, cipher, commit, path, from, line } = held
+  return encodeCbor([header.bytes, cipher, commit.bytes, commit.signature, path, from, line ?? null])
 }
 
 function decodeHeld(row: Uint8Array): HeldEntry {
@@ -175,6 +175,6 @@ function decodeHeld(row: Uint8Array): HeldEntry {
     commit: decodeCommit(fields.bytes(2, 1, MAX_COMMIT_BYTES), fields.bytes(3, SIGNATURE_BYTES)),
     path: fields.bytes(4, 0, MAX_PROOF_PATH_BYTES),
     from: fields.bytes(5, ID_BYTES),
-    feed: fields.value(6) === null ? undefined : fields.bytes(6, ID_BYTES)
+    line: fields.value(6) === null ? undefined : fields.bytes(6, ID_BYTES)
   }
 }

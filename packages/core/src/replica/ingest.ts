@@ -1,8 +1,7 @@
 import { timestampMs } from '@cis-memory/clock'
 import { equalBytes } from '../entry/bytes.ts'
-import { decodeCbor, encodeCbor } from '../entry/cbor.ts'
 import { type Commit, type CommitId, isAmongLeaves, isSignedBy, provesHeader } from '../entry/commit.ts'
-import { sha256 } from '../entry/hash.ts'
+import { ID_BYTES, sha256 } from '../entry/hash.ts'
 import type { Header } from '../entry/header.ts'
 import { merklePath, merkleRoot } from '../entry/merkle.ts'
 import type { SystemRecord } from '../entry/records.ts'
@@ -11,20 +10,14 @@ import { SyncError } from '../errors.ts'
 import { MAX_CLOCK_AHEAD_MS } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { Batch, BatchEntry } from '../sync/batch.ts'
-import type { Checkpoint, IngestReport } from '../sync/sync-replica.ts'
+import type { FeedReading, IngestReport } from '../sync/sync-replica.ts'
 import type { HeldEntries, HeldEntry, Wait } from './held.ts'
 import type { Membership } from './membership.ts'
+import { lineRead, recordCheckpoint, recordPlace } from './peer-feeds.ts'
 import type { PublicDomain } from './public-domain.ts'
 import type { PublicTransaction } from './public-transaction.ts'
-import { checkpointKey } from './rows.ts'
 import type { SerialQueue } from './serial-queue.ts'
 import { storedEntry } from './stored-entry.ts'
-
-/** Where a batch came from. */
-export interface BatchSource {
-  readonly instance: Uint8Array
-  readonly checkpoint?: Checkpoint
-}
 
 /**
  * The one way in for what peers send. First everything is checked, which depends on the bytes and the space's records
@@ -52,9 +45,10 @@ export class Ingest {
     this.#runtime = runtime
   }
 
-  async batch(batch: Batch, source: BatchSource): Promise<IngestReport> {
+  /** @param reading the feed it was read from; left out when it came from nobody in particular */
+  async batch(batch: Batch, reading?: FeedReading): Promise<IngestReport> {
     checkEvidence(batch, this.#membership.space)
-    return this.#queue.run(() => this.#holding(() => this.#apply(batch, source)))
+    return this.#queue.run(() => this.#holding(() => this.#apply(batch, reading)))
   }
 
   /** Judges held entries again; called when their time may have come. */
@@ -85,13 +79,15 @@ export class Ingest {
     }
   }
 
-  async #apply(batch: Batch, source: BatchSource): Promise<IngestReport> {
-    const transaction = this.#domain.begin(source.instance)
+  async #apply(batch: Batch, reading: FeedReading | undefined): Promise<IngestReport> {
+    const { rows } = this.#domain
+    const line = reading && (await lineRead(rows, reading, () => this.#runtime.random(ID_BYTES)))
+    const transaction = this.#domain.begin(line ?? NOBODY)
     const membership = batch.records.length > 0 ? this.#membership.clone() : this.#membership
     this.#addRecords(transaction, membership, batch.records)
     await this.#addCommits(transaction, membership, batch)
     const report = { applied: 0, held: 0, known: 0 }
-    const rereadFeeds: Uint8Array[] = []
+    const rereadLines: Uint8Array[] = []
     const leavesOf = leavesByCommit(batch)
     for (const entry of batch.entries) {
       const stored = storedEntry(entry.header, entry.cipher, entry.path, 0n)
@@ -103,17 +99,18 @@ export class Ingest {
       report.held++
       if (this.#held.has(stored.header.id)) {
         const isProven = membership.deviceOf(stored.dot.actor) !== undefined
-        if (!isProven || !this.#held.isUnproven(stored.header.id)) continue
+        // Whoever it was read from last is asked again if it has to go.
+        if (!isProven || (line === undefined && !this.#held.isUnproven(stored.header.id))) continue
         this.#held.remove(transaction, stored.header.id)
       }
-      const held = toHeld(entry, leavesOf.get(entry.commit.id), source)
-      rereadFeeds.push(...(await this.#held.add(transaction, held, wait)))
+      const held = toHeld(entry, leavesOf.get(entry.commit.id), line)
+      rereadLines.push(...(await this.#held.add(transaction, held, wait)))
     }
     if (this.#held.size > 0) report.applied += await this.#judgeHeld(transaction, membership)
-    const { checkpoint } = source
-    if (checkpoint !== undefined && !transaction.missesHistory) {
-      const isReread = rereadFeeds.some((feed) => equalBytes(feed, checkpoint.feed))
-      if (!isReread) await recordCheckpoint(transaction, checkpoint)
+    if (reading !== undefined && line !== undefined) {
+      await recordPlace(transaction, rows, line, reading)
+      const isReread = transaction.missesHistory || rereadLines.some((other) => equalBytes(other, line))
+      if (!isReread) await recordCheckpoint(transaction, line, reading)
     }
     const conflicts = await this.#domain.write(transaction)
     this.#scheduleRetry()
@@ -207,25 +204,8 @@ export class Ingest {
   }
 }
 
-/**
- * Records how far a feed has been read. A checkpoint that was withdrawn while its feed is read stays so: what was to be
- * read again lies before the page this one ends.
- */
-async function recordCheckpoint(
-  transaction: PublicTransaction,
-  { feed, scope, after, lsn }: Checkpoint
-): Promise<void> {
-  const key = checkpointKey(feed, scope)
-  if (decodeCheckpoint(await transaction.get(key)) >= after) transaction.put(key, encodeCbor(lsn))
-}
-
-/** How far a feed has been read, by the row that says so. */
-export function decodeCheckpoint(row: Uint8Array | undefined): bigint {
-  return row === undefined ? 0n : BigInt(decodeCbor(row) as number | bigint)
-}
-
-/** What is applied on a retry is marked with whoever sent it, entry by entry. */
-const NOBODY = new Uint8Array(16)
+/** Stands for a line in what was read from none: everybody is sent that. */
+const NOBODY = new Uint8Array(ID_BYTES)
 /** How often entries that wait for their time are looked at again. */
 const RETRY_MS = 30_000
 
@@ -261,10 +241,10 @@ function pathAmong(leaves: Leaves, header: Header, commit: Commit): Uint8Array {
   return merklePath(leaves, header.dot.n - commit.first)
 }
 
-function toHeld(entry: BatchEntry, leaves: Leaves, source: BatchSource): HeldEntry {
+function toHeld(entry: BatchEntry, leaves: Leaves, line: Uint8Array | undefined): HeldEntry {
   const { header, cipher, commit } = entry
   const path = entry.path ?? pathAmong(leaves, header, commit)
-  return { header, cipher, commit, path, from: source.instance, feed: source.checkpoint?.feed }
+  return { header, cipher, commit, path, from: line ?? NOBODY, line }
 }
 
 function badProof(problem: string): SyncError {

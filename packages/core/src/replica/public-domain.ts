@@ -20,13 +20,14 @@ import type { SpaceId } from '../entry/space-keys.ts'
 import { CoreError, invariant } from '../errors.ts'
 import { MAX_COMMIT_ENTRIES } from '../limits.ts'
 import type { Runtime } from '../ports/runtime.ts'
+import { FEED_START, type FeedPlace, isSamePlace } from '../sync/feed-place.ts'
 import { decodeEpochRow, type EpochReason, type EpochStart, encodeEpochRow } from './epoch-row.ts'
 import type { WriterHost } from './group-writer.ts'
 import { LiveEntries } from './live-entries.ts'
 import type { Membership } from './membership.ts'
 import { type DomainCodec, type OpenedEntry, pathName } from './open-entry.ts'
 import { PublicTransaction } from './public-transaction.ts'
-import { checkpointsRange, commitKey, commitRange, feedEnd, headRange, metaKey } from './rows.ts'
+import { checkpointsRange, commitKey, commitRange, feedEnd, headRange, markKey, metaKey } from './rows.ts'
 import { type CommitRow, decodeCommitRow, encodeCommitRow } from './signed-row.ts'
 import type { StoredEntry } from './stored-entry.ts'
 import type { ConflictChange, MergedDocuments, Replacement } from './transaction.ts'
@@ -82,14 +83,15 @@ export class PublicDomain implements WriterHost {
   readonly #heads: Map<ActorId, Commit>
   readonly #records: ConflictRecords
   #own: Own | undefined
-  #lsn: bigint
+  #end: FeedPlace
+  #batchCount = 0
   readonly #fate = new WriteFate()
 
   private constructor(
     parts: PublicDomainParts,
     heads: Map<ActorId, Commit>,
     own: Own | undefined,
-    lsn: bigint
+    end: FeedPlace
   ) {
     this.#parts = parts
     this.codec = parts.codec
@@ -99,7 +101,7 @@ export class PublicDomain implements WriterHost {
     this.#heads = heads
     this.#records = new ConflictRecords(parts.rows, parts.conflictRetentionMs)
     this.#own = own
-    this.#lsn = lsn
+    this.#end = end
   }
 
   /** Reads what has to be known: as many rows as there are actors, never the entries. */
@@ -109,14 +111,15 @@ export class PublicDomain implements WriterHost {
       const { commit } = decodeCommitRow(row.value)
       heads.set(commit.actor, commit)
     }
-    let lsn = 0n
+    let { lsn, mark } = FEED_START
     for await (const key of parts.rows.keys(feedEnd())) lsn = readUint64(key, 1)
-    return new PublicDomain(parts, heads, await readOwn(parts.rows), lsn)
+    mark = (await parts.rows.get(markKey(lsn))) ?? mark
+    return new PublicDomain(parts, heads, await readOwn(parts.rows), { lsn, mark })
   }
 
-  /** Whether it has ever written as somebody. */
-  get hasActor(): boolean {
-    return this.#own !== undefined
+  /** Whether it has written as somebody, and can show what its feed was: older versions wrote no marks. */
+  get canGoOn(): boolean {
+    return this.#own !== undefined && !equalBytes(this.#end.mark, FEED_START.mark)
   }
 
   get actor(): ActorId {
@@ -133,9 +136,21 @@ export class PublicDomain implements WriterHost {
     return (this.#heads.get(this.actor)?.last ?? 0) + 1
   }
 
-  /** The number of the last change that is durable: readers of the feed stop there. */
-  get lsn(): bigint {
-    return this.#lsn
+  /** Where the feed ends, as far as it is durable: its readers stop there. */
+  get end(): FeedPlace {
+    return this.#end
+  }
+
+  /** Whether this feed has ever ended at a place. */
+  async hasPlace(place: FeedPlace): Promise<boolean> {
+    if (isSamePlace(place, this.#end)) return true
+    const mark = await this.rows.get(markKey(place.lsn))
+    return mark !== undefined && equalBytes(mark, place.mark)
+  }
+
+  /** How many batches were written since it was opened. */
+  get batchCount(): number {
+    return this.#batchCount
   }
 
   headOf(actor: ActorId): Commit | undefined {
@@ -155,7 +170,7 @@ export class PublicDomain implements WriterHost {
   begin(from: Uint8Array = NO_BYTES): PublicTransaction {
     this.#fate.check()
     const { rows, live, codec } = this
-    return new PublicTransaction({ rows, live, codec, now: this.#parts.runtime.now() }, this.#lsn, from)
+    return new PublicTransaction({ rows, live, codec, now: this.#parts.runtime.now() }, this.#end, from)
   }
 
   /** Signs what was written and makes it durable. */
@@ -187,13 +202,16 @@ export class PublicDomain implements WriterHost {
    */
   async write(transaction: PublicTransaction): Promise<number> {
     const own = await this.#ownAfter(transaction)
+    const { end } = transaction
+    if (end !== this.#end) transaction.put(markKey(end.lsn), end.mark)
     const { changes, conflicts, documents, paths } = await transaction.finish()
     const recorded = await this.#records.changesFor(conflicts, transaction.now)
     const all = [...changes, ...recorded]
     // What peers send lies in the pages it came in; to keep some of it opened would keep all of them.
     const changed = transaction.isLocal ? paths : paths.map(({ token }) => ({ token, live: [] }))
     await this.#fate.decides(this.live.whileWritten(changed, () => this.rows.write(all)))
-    this.#lsn = transaction.lsn
+    this.#batchCount++
+    this.#end = end
     this.#own = own ?? this.#own
     for (const [actor, head] of transaction.heads) this.#heads.set(actor, head)
     for (const record of transaction.records) this.#parts.membership.add(record)
@@ -337,7 +355,9 @@ export class PublicDomain implements WriterHost {
     const rivals = [head]
     for await (const known of this.commitsAt(commit)) rivals.push(known)
     const rival = rivals.find((other) => disagree(commit, other))
-    if (rival !== undefined) transaction.addRecord(createFork(commit, rival))
+    if (rival === undefined) return
+    // Whoever sent one of the two need not have the other.
+    await transaction.receivedFrom(NO_BYTES, async () => transaction.addRecord(createFork(commit, rival)))
   }
 }
 

@@ -1,7 +1,9 @@
 import type { ActorId } from '@cis-memory/clock'
 import { NO_BYTES } from '../entry/bytes.ts'
 import type { Commit } from '../entry/commit.ts'
-import type { SystemRecord } from '../entry/records.ts'
+import type { RecordId, SystemRecord } from '../entry/records.ts'
+import { type FeedPlace, placeAfter } from '../sync/feed-place.ts'
+import type { EntryId } from '../versions.ts'
 import type { EpochReason } from './epoch-row.ts'
 import { encodeFeedRow } from './feed-row.ts'
 import { feedKey, headKey, recordKey } from './rows.ts'
@@ -11,17 +13,18 @@ import { Transaction, type TransactionBase } from './transaction.ts'
 
 /** Numbers what a transaction adds to the feed. The numbers count only once the transaction is durable. */
 class FeedCursor {
-  lsn: bigint
+  /** What was numbered, in that order. */
+  readonly ids: (EntryId | RecordId)[] = []
   from: Uint8Array
+  readonly #start: bigint
 
-  constructor(lsn: bigint, from: Uint8Array) {
-    this.lsn = lsn
+  constructor(start: bigint, from: Uint8Array) {
+    this.#start = start
     this.from = from
   }
 
-  nextLsn(): bigint {
-    this.lsn += 1n
-    return this.lsn
+  number(id: EntryId | RecordId): bigint {
+    return this.#start + BigInt(this.ids.push(id))
   }
 
   entryRow({ header }: StoredEntry, isRevived: boolean): Uint8Array {
@@ -33,6 +36,7 @@ class FeedCursor {
 /** A transaction of the public domain: entries as everywhere, and system records and heads with them. */
 export class PublicTransaction extends Transaction {
   readonly #cursor: FeedCursor
+  readonly #start: FeedPlace
   /** Whether it was begun for local writes rather than for what a peer sent. */
   readonly isLocal: boolean
   /** Why we go on as another actor with it, when we do. */
@@ -44,11 +48,15 @@ export class PublicTransaction extends Transaction {
   /** Records that this transaction adds. */
   readonly records: SystemRecord[] = []
 
-  /** @param from the store instance the changes come from; empty for local writes */
-  constructor(base: TransactionBase, lsn: bigint, from: Uint8Array) {
-    const cursor = new FeedCursor(lsn, from)
+  /**
+   * @param start where the feed ends before it
+   * @param from the line the changes come from; empty for local writes
+   */
+  constructor(base: TransactionBase, start: FeedPlace, from: Uint8Array) {
+    const cursor = new FeedCursor(start.lsn, from)
     super(base, cursor)
     this.#cursor = cursor
+    this.#start = start
     this.isLocal = from.length === 0
   }
 
@@ -63,16 +71,17 @@ export class PublicTransaction extends Transaction {
     }
   }
 
-  /** The last number given. */
-  get lsn(): bigint {
-    return this.#cursor.lsn
+  /** Where the feed ends after it. */
+  get end(): FeedPlace {
+    const { ids } = this.#cursor
+    return ids.length === 0 ? this.#start : placeAfter(this.#start, ids)
   }
 
   addRecord(record: SystemRecord): void {
     this.records.push(record)
     this.put(recordKey(record.id), encodeRecordRow(record))
     const row = encodeFeedRow({ kind: 'record', id: record.id, from: this.#cursor.from })
-    this.put(feedKey(this.#cursor.nextLsn()), row)
+    this.put(feedKey(this.#cursor.number(record.id)), row)
   }
 
   raiseHead(commit: Commit): void {

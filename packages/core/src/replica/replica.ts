@@ -20,7 +20,15 @@ import { AUDIT_RETENTION_MS, DEFAULT_CONFLICT_RETENTION_MS } from '../limits.ts'
 import type { AbortOptions } from '../ports/channel.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import type { Batch } from '../sync/batch.ts'
-import type { FeedPage, FeedQuery, IngestReport, IngestSource, SyncReplica } from '../sync/sync-replica.ts'
+import type { FeedPlace } from '../sync/feed-place.ts'
+import type {
+  FeedPage,
+  FeedProgress,
+  FeedQuery,
+  FeedReading,
+  IngestReport,
+  SyncReplica
+} from '../sync/sync-replica.ts'
 import type { Domain, Notice } from '../versions.ts'
 import { checkRows, type RowCheck } from './check-rows.ts'
 import { decodeConflictIdRow } from './conflict-id-row.ts'
@@ -29,15 +37,16 @@ import { Feed } from './feed.ts'
 import { GroupWriter, type Plan, type WrittenEntry } from './group-writer.ts'
 import { HeldEntries } from './held.ts'
 import { deviceIdentity, privatePathKey, type SpaceIdentity, spaceIdentity } from './identity.ts'
-import { decodeCheckpoint, Ingest } from './ingest.ts'
+import { Ingest } from './ingest.ts'
 import { Invitations } from './invitations.ts'
 import { Membership } from './membership.ts'
 import { privateCodec, publicCodec } from './open-entry.ts'
+import { lineOf, progressOf } from './peer-feeds.ts'
 import { PrivateDomain } from './private-domain.ts'
 import { type DurableChange, PublicDomain } from './public-domain.ts'
 import type { PublicTransaction } from './public-transaction.ts'
 import type { ReplicaEvents } from './replica-events.ts'
-import { checkpointKey, conflictIdKey, recordRange } from './rows.ts'
+import { conflictIdKey, recordRange } from './rows.ts'
 import { SerialQueue } from './serial-queue.ts'
 import { decodeRecordRow } from './signed-row.ts'
 import type { StoredEntry } from './stored-entry.ts'
@@ -102,8 +111,8 @@ export class Replica implements Directory, SyncReplica {
   readonly #staleAnnouncer: StaleAnnouncer
   #isClosed = false
   #openingNotice: Notice | undefined
-  /** What is known to be on disk in durability `os`. */
-  #syncedLsn = 0n
+  /** How many batches are known to be on disk in durability `os`: at first not even what was here before. */
+  #flushedCount = -1
 
   private constructor(
     options: ReplicaOptions,
@@ -222,9 +231,9 @@ export class Replica implements Directory, SyncReplica {
       policies,
       retention
     }
-    const isContinued = publicDomain.hasActor && store.continuity === 'kept' && options.epoch !== 'per-open'
+    const isContinued = publicDomain.canGoOn && store.continuity === 'kept' && options.epoch !== 'per-open'
     if (!isContinued) {
-      await publicDomain.startEpoch(reasonToStart(publicDomain.hasActor, store.continuity))
+      await publicDomain.startEpoch(reasonToStart(publicDomain.canGoOn, store.continuity))
       privateDomain.startEpoch()
       await privateDomain.keepActor()
     }
@@ -251,8 +260,8 @@ export class Replica implements Directory, SyncReplica {
     return this.#public.instance
   }
 
-  get tip(): bigint {
-    return this.#public.lsn
+  get end(): FeedPlace {
+    return this.#public.end
   }
 
   get handshakeKey(): Uint8Array {
@@ -390,25 +399,41 @@ export class Replica implements Directory, SyncReplica {
     })
   }
 
-  async checkpoint(feed: Uint8Array, scope: Uint8Array): Promise<bigint> {
-    return decodeCheckpoint(await this.#public.rows.get(checkpointKey(feed, scope)))
+  hasPlace(place: FeedPlace): Promise<boolean> {
+    return this.#public.hasPlace(place)
+  }
+
+  async placeOf(store: Uint8Array): Promise<FeedPlace | undefined> {
+    return (await lineOf(this.#public.rows, store))?.place
+  }
+
+  progressOf(store: Uint8Array, feed: Uint8Array, scope: Uint8Array): Promise<FeedProgress> {
+    return progressOf(this.#public.rows, store, feed, scope)
+  }
+
+  /** Nothing is sent before the disk has it. In durability `os` a write is acknowledged earlier than that. */
+  async flush(): Promise<void> {
+    const { batchCount, rows } = this.#public
+    if (this.#store.durability === 'disk' || batchCount === this.#flushedCount) return
+    await rows.write([], { sync: true })
+    this.#flushedCount = batchCount
   }
 
   async readFeed(query: FeedQuery): Promise<FeedPage> {
     const page = await this.#feed.page(query)
-    await this.#syncToDisk()
+    await this.flush()
     return page
   }
 
   async readPaths(paths: readonly Uint8Array[], shared: readonly Uint8Array[]): Promise<Batch> {
     const batch = await this.#feed.paths(paths, shared)
-    await this.#syncToDisk()
+    await this.flush()
     return batch
   }
 
-  ingest(batch: Batch, source: IngestSource): Promise<IngestReport> {
+  ingest(batch: Batch, reading?: FeedReading): Promise<IngestReport> {
     this.#checkOpen()
-    return this.#ingest.batch(batch, source)
+    return this.#ingest.batch(batch, reading)
   }
 
   /** Adds a record this device signed: a new member. */
@@ -451,14 +476,6 @@ export class Replica implements Directory, SyncReplica {
     this.#ingest.stop()
   }
 
-  /** Nothing is sent before the disk has it. In durability `os` a write is acknowledged earlier than that. */
-  async #syncToDisk(): Promise<void> {
-    const { lsn, rows } = this.#public
-    if (this.#store.durability === 'disk' || lsn <= this.#syncedLsn) return
-    await rows.write([], { sync: true })
-    this.#syncedLsn = lsn
-  }
-
   #checkOpen(): void {
     if (this.#isClosed) throw new CoreError('CORE_CLOSED', 'this memory is closed; open it again')
   }
@@ -497,7 +514,7 @@ export class Replica implements Directory, SyncReplica {
   }
 }
 
-function reasonToStart(hasActor: boolean, continuity: Continuity): EpochReason {
-  if (!hasActor) return 'first-open'
+function reasonToStart(canGoOn: boolean, continuity: Continuity): EpochReason {
+  if (!canGoOn) return 'first-open'
   return continuity === 'kept' ? 'per-open' : continuity
 }

@@ -8,13 +8,15 @@
  *   O actor16 first8 commit16   a commit, its signature and, when known, the leaves of its tree
  *   A actor16                   the latest commit proven of an actor
  *   L lsn8                      the change feed: what was applied, in order, and where it came from
+ *   N lsn8                      the mark of the feed at the end of a batch
  *   F κ                         a contested path: its conflict id and when it was noticed
  *   K conflictId                the path a conflict id stands or stood for, so that a stale one is known as such
  *   R ms8 conflictId            a conflict that got another id, in the order of time
  *   P κ                         what was proposed for the conflict of a path
  *   Z ms8 conflictId            a conflict that ended, in the order of time
  *   S record16                  a system record
- *   C feed16 scopeκ             how far a peer's feed has been read
+ *   W store16                   a peer's store: the name of its line here, and the latest place known of its feed
+ *   C line16 feed16 scopeκ      how far a feed of that line has been read
  *   Q seq8 id16                 an entry held until it can be judged
  *   M name                      instance and actor of this replica, and since when it is that
  *
@@ -57,12 +59,14 @@ const CURATED = kind('U')
 const COMMIT = kind('O')
 const HEAD = kind('A')
 const FEED = kind('L')
+const MARK = kind('N')
 const CONTESTED = kind('F')
 const CONFLICT_ID = kind('K')
 const PROPOSAL = kind('P')
 const ENDED_CONFLICT = kind('Z')
 const RENAMED_CONFLICT = kind('R')
 const RECORD = kind('S')
+const PEER_STORE = kind('W')
 const CHECKPOINT = kind('C')
 const HELD = kind('Q')
 const META = kind('M')
@@ -116,6 +120,8 @@ export const feedKey = (lsn: bigint): Uint8Array => concat(FEED, uint64Bytes(lsn
 export const feedRange = (after: bigint): RowRange => ({ gte: feedKey(after + 1n), lt: feedKey(LAST_UINT64) })
 export const feedEnd = (): RowRange => ({ ...feedRange(0n), reverse: true, limit: 1 })
 
+export const markKey = (lsn: bigint): Uint8Array => concat(MARK, uint64Bytes(lsn))
+
 export const contestedKey = (path: Uint8Array): Uint8Array => concat(CONTESTED, path)
 export const contestedRange = (scope: Uint8Array): RowRange => prefixRange(concat(CONTESTED, scope))
 export const conflictIdKey = (id: string): Uint8Array => concat(CONFLICT_ID, Buffer.from(id))
@@ -144,10 +150,13 @@ export const conflictOfTimedKey = (key: Uint8Array): string => Buffer.from(key.s
 export const recordKey = (id: string): Uint8Array => concat(RECORD, fromHex(id))
 export const recordRange = (): RowRange => prefixRange(RECORD)
 
-export const checkpointKey = (feed: Uint8Array, scope: Uint8Array): Uint8Array =>
-  concat(CHECKPOINT, feed, scope)
+export const peerStoreKey = (store: Uint8Array): Uint8Array => concat(PEER_STORE, store)
+
+export const checkpointKey = (line: Uint8Array, feed: Uint8Array, scope: Uint8Array): Uint8Array =>
+  concat(CHECKPOINT, line, feed, scope)
 export const checkpointsRange = (): RowRange => prefixRange(CHECKPOINT)
-export const checkpointRange = (feed: Uint8Array): RowRange => prefixRange(concat(CHECKPOINT, feed))
+/** The checkpoints of all feeds of a line. */
+export const checkpointsOf = (line: Uint8Array): RowRange => prefixRange(concat(CHECKPOINT, line))
 
 export const heldKey = (sequence: bigint, id: string): Uint8Array =>
   concat(HELD, uint64Bytes(sequence), fromHex(id))

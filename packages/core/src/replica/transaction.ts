@@ -4,6 +4,7 @@ import { conflictId, conflictKind } from '../conflict/detect.ts'
 import { loadYjs } from '../documents/merge.ts'
 import { startsWith, toHex } from '../entry/bytes.ts'
 import type { Header } from '../entry/header.ts'
+import type { EntryId } from '../versions.ts'
 import { encodeConflictIdRow } from './conflict-id-row.ts'
 import { type ContestedRow, decodeContestedRow, encodeContestedRow } from './contested-row.ts'
 import type { LiveEntries } from './live-entries.ts'
@@ -55,8 +56,8 @@ export interface MergedDocuments {
 
 /** How a domain feeds its changes to peers; the private domain does not. */
 export interface FeedWriter {
-  /** The next log sequence number. */
-  nextLsn(): bigint
+  /** The log sequence number of an entry that is live from here on. */
+  number(id: EntryId): bigint
   /**
    * The row that tells readers of the feed where an entry is and where it came from. One that is live again is news
    * to everybody, whoever sent it.
@@ -270,7 +271,7 @@ export class Transaction {
 
   #number(entry: StoredEntry, isRevived: boolean): StoredEntry {
     if (this.#feed === undefined) return entry
-    const numbered = storedEntry(entry.header, entry.cipher, entry.proofPath, this.#feed.nextLsn())
+    const numbered = storedEntry(entry.header, entry.cipher, entry.proofPath, this.#feed.number(entry.id))
     this.put(feedKey(numbered.lsn), this.#feed.entryRow(numbered, isRevived))
     return numbered
   }

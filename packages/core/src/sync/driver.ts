@@ -24,7 +24,7 @@ import {
   type SessionState,
   type SyncCounts
 } from './session-state.ts'
-import type { FeedPage, SyncReplica } from './sync-replica.ts'
+import type { Page, SyncReplica } from './sync-replica.ts'
 
 /** What one sync did. */
 export interface SyncReport {
@@ -277,8 +277,8 @@ class Runner {
 
   #own(): Own {
     const { replica, shared } = this.#options
-    const { actor, instance, tip } = replica
-    return { actor, instance, tip, shared: shared?.() ?? WHOLE_SPACE }
+    const { actor, instance, end } = replica
+    return { actor, instance, end, shared: shared?.() ?? WHOLE_SPACE }
   }
 
   #perform(output: SessionOutput): void {
@@ -314,32 +314,40 @@ class Runner {
   async #ask(output: ReplicaOutput): Promise<SessionInput> {
     const { replica, channel } = this.#options
     switch (output.type) {
-      case 'read-credentials':
-        return { type: 'credentials', records: await replica.credentials() }
-      case 'read-head':
-        return { type: 'head', head: await replica.headOf(output.actor) }
+      case 'read-credentials': {
+        const records = await replica.credentials()
+        const known = await replica.placeOf(output.store)
+        await replica.flush()
+        return { type: 'credentials', records, known }
+      }
+      case 'read-head': {
+        const head = await replica.headOf(output.actor)
+        const hasPlace = output.place !== undefined && (await replica.hasPlace(output.place))
+        await replica.flush()
+        return { type: 'head', head, hasPlace }
+      }
       case 'recognise':
         await replica.recogniseHead(output.head)
         return { type: 'recognised' }
       case 'admit':
-        await replica.ingest({ ...EMPTY_BATCH, records: output.records }, output.source)
-        return {
-          type: 'admitted',
-          isMember: replica.isMember(channel.peer),
-          lsn: await replica.checkpoint(output.feed, NO_BYTES)
-        }
-      case 'read-checkpoint':
-        return { type: 'checkpoint', lsn: await replica.checkpoint(output.feed, output.scope) }
-      case 'read-feed':
-        return { type: 'page', page: await replica.readFeed(output.query) }
+        await replica.ingest({ ...EMPTY_BATCH, records: output.records })
+        return { type: 'admitted', isMember: replica.isMember(channel.peer) }
+      case 'read-progress': {
+        const { store, feed, scope } = output
+        return { type: 'progress', progress: await replica.progressOf(store, feed, scope) }
+      }
+      case 'read-feed': {
+        const isHere = output.place === undefined || (await replica.hasPlace(output.place))
+        return { type: 'page', page: isHere ? await replica.readFeed(output.query) : undefined }
+      }
       case 'read-paths':
         return { type: 'page', page: await this.#readPaths(output.paths, output.number) }
       case 'ingest':
-        return { type: 'ingested', report: await replica.ingest(output.batch, output.source) }
+        return { type: 'ingested', report: await replica.ingest(output.batch, output.reading) }
     }
   }
 
-  async #readPaths(paths: readonly Uint8Array[], number: bigint): Promise<FeedPage> {
+  async #readPaths(paths: readonly Uint8Array[], number: bigint): Promise<Page> {
     if (number === 0n) this.#pages = new PathPages(this.#options.replica, paths, this.#own().shared)
     invariant(this.#pages !== undefined, 'pages of paths are read in order')
     return { ...(await this.#pages.next()), next: number + 1n }

@@ -5,12 +5,14 @@
 import { equalBytes, NO_BYTES, startsWith } from '../entry/bytes.ts'
 import { invariant } from '../errors.ts'
 import type { Batch } from './batch.ts'
-import { checkpointFeed, feedId, sourceId } from './identity.ts'
+import { type FeedPlace, isSamePlace } from './feed-place.ts'
+import { feedId, storeId } from './identity.ts'
 import { MAX_EMPTY_PAGES, MAX_FEED_CHANGES, MAX_SYNC_PAGES } from './limits.ts'
 import type { BeginMessage, FeedMessage, PageMessage, SinceMessage, SyncRequest } from './messages.ts'
 import {
   type Exchange,
   type Own,
+  type PageRead,
   type Pull,
   refuse,
   type Serving,
@@ -20,7 +22,7 @@ import {
   send,
   to
 } from './session-state.ts'
-import type { FeedPage, IngestReport, IngestSource } from './sync-replica.ts'
+import type { FeedProgress, FeedReading, IngestReport } from './sync-replica.ts'
 
 /* Beginning */
 
@@ -31,7 +33,7 @@ export function onSync(state: SessionState, request: SyncRequest, own: Own): Ste
   const feed = feedOf(own)
   const begin = send({
     type: 'begin',
-    tip: own.tip,
+    end: own.end,
     instance: newInstance(state, own),
     feed: isSame(feed, state.toldFeed) ? undefined : feed,
     request: isSameRequest(request, state.lastRequest) ? undefined : request
@@ -55,13 +57,12 @@ export function onBegin(state: SessionState, message: BeginMessage, own: Own): S
     peerFeed: message.feed ?? state.peerFeed,
     exchange
   }
-  return pullFrom(next, message.tip, own)
+  return pullFrom(next, message.end, own)
 }
 
 function newExchange(request: SyncRequest, isPulling: boolean, isServing: boolean): Exchange {
   const pull: Pull = {
-    feed: undefined,
-    tip: undefined,
+    end: undefined,
     after: 0n,
     recorded: 0n,
     isAsked: false,
@@ -83,34 +84,53 @@ function newExchange(request: SyncRequest, isPulling: boolean, isServing: boolea
 /* Reading the peer's feed */
 
 /** Starts, or starts again, to read the peer's feed. */
-function pullFrom(state: SessionState, tip: bigint | undefined, own: Own): Step {
+function pullFrom(state: SessionState, end: FeedPlace | undefined, own: Own): Step {
   const { pull, request } = exchangeOf(state)
   if (pull.isFinished) return settle(state)
   if (request.paths !== undefined) return ask(state, 0n, own)
   invariant(state.peerFeed !== undefined, 'each end has named its feed in the handshake')
-  const feed = checkpointFeed(state.init.peer, state.peerFeed)
-  const next = withPull({ ...state, isBusy: true }, { feed, tip })
-  return to(next, { type: 'read-checkpoint', feed, scope: request.scope })
+  const next = withPull({ ...state, isBusy: true }, { end })
+  return to(next, {
+    type: 'read-progress',
+    store: peerStore(state),
+    feed: state.peerFeed,
+    scope: request.scope
+  })
 }
 
-export function onCheckpoint(state: SessionState, lsn: bigint, own: Own): Step {
-  const next = { ...state, isBusy: false }
-  const hasNews = exchangeOf(state).pull.tip !== lsn
-  return hasNews
-    ? ask(withPull(next, { recorded: lsn }), lsn, own)
-    : settle(withPull(next, { isFinished: true }))
+export function onProgress(state: SessionState, { place: known, lsn }: FeedProgress, own: Own): Step {
+  const { end } = exchangeOf(state).pull
+  const { peerPlaces } = state
+  const isAsBefore = isSamePlace(known, peerPlaces.known)
+  const isShared = isAsBefore ? peerPlaces.isShared : undefined
+  const next = { ...state, isBusy: false, peerPlaces: { ...peerPlaces, known, isShared } }
+  if (isShared === false) return askFromStart(next, own)
+  if (end?.lsn === lsn && isSamePlace(known, end)) return settle(withPull(next, { isFinished: true }))
+  return ask(withPull(next, { recorded: lsn }), lsn, own)
+}
+
+/** Of a store that goes by the name of another: the numbers of one mean nothing in the other. */
+function askFromStart(state: SessionState, own: Own): Step {
+  return ask(withPull(state, { recorded: 0n }), 0n, own)
 }
 
 function ask(state: SessionState, lsn: bigint, own: Own): Step {
   const requestCount = exchangeOf(state).pull.requestCount + 1
   if (requestCount > MAX_SYNC_PAGES) return refuse(state, 'SYNC_LIMIT')
   const asked = withPull(state, { after: lsn, isAsked: true, requestCount })
-  const since = send({ type: 'since', after: lsn, instance: newInstance(state, own) })
+  const instance = newInstance(state, own)
+  const since = send({ type: 'since', after: lsn, instance, known: placeToTell(state) })
   return to({ ...asked, toldInstance: own.instance }, since)
 }
 
+/** What the peer has to confirm before it answers. */
+function placeToTell({ peerPlaces, exchange }: SessionState): FeedPlace | undefined {
+  const { known, isShared } = peerPlaces
+  return exchange?.request.paths !== undefined || isShared === false ? undefined : known
+}
+
 export function onFeed(state: SessionState, message: FeedMessage, own: Own): Step {
-  const { feed, tip } = message
+  const { feed } = message
   const { pull, request } = exchangeOf(state)
   if (!pull.isAsked || (feed !== undefined && request.paths !== undefined)) {
     return refuse(state, 'SYNC_UNEXPECTED_MESSAGE')
@@ -123,25 +143,31 @@ export function onFeed(state: SessionState, message: FeedMessage, own: Own): Ste
   if (feedChangeCount > MAX_FEED_CHANGES) return refuse(state, 'SYNC_LIMIT')
   const peerInstance = message.instance ?? state.peerInstance
   const next = withPull({ ...state, peerFeed: feed, peerInstance }, { isAsked: false, feedChangeCount })
-  if (!isSame(feed, state.peerFeed)) return pullFrom(next, tip, own)
-  // The feed we know ends before what was read of it: the peer has lost something, so all of it is read again.
-  if (tip >= pull.after) return refuse(state, 'SYNC_UNEXPECTED_MESSAGE')
-  return ask({ ...withPull(next, { recorded: 0n }), isPeerRolledBack: true }, 0n, own)
+  if (!isSame(feed, state.peerFeed)) return pullFrom(next, undefined, own)
+  if (placeToTell(state) === undefined) return refuse(state, 'SYNC_UNEXPECTED_MESSAGE')
+  return askFromStart({ ...next, peerPlaces: { ...state.peerPlaces, isShared: false } }, own)
 }
 
 export function onPage(state: SessionState, page: PageMessage, own: Own): Step {
   const { pull, request } = exchangeOf(state)
   const isAnswer =
-    pull.isAsked && (request.paths === undefined ? isNextOf(pull, page) : page.next === pull.after + 1n)
+    pull.isAsked && (request.paths === undefined ? isNextOf(pull, page) : isNextOfPaths(pull, page))
   if (!isAnswer || !isWithin(page.batch, request)) return refuse(state, 'SYNC_UNEXPECTED_MESSAGE')
   const emptyPageCount = isEmpty(page.batch) ? pull.emptyPageCount + 1 : 0
   if (emptyPageCount > MAX_EMPTY_PAGES) return refuse(state, 'SYNC_LIMIT')
-  const next = withPull(state, { isAsked: false, emptyPageCount })
+  const { peerPlaces } = state
+  const isShared = placeToTell(state) === undefined ? peerPlaces.isShared : true
+  const answered = { ...state, peerPlaces: { ...peerPlaces, isShared } }
+  const next = withPull(answered, { isAsked: false, emptyPageCount })
   return pull.ingesting === undefined ? take(next, page, own) : to(withPull(next, { waiting: page }))
 }
 
-function isNextOf(pull: Pull, { next, hasMore }: PageMessage): boolean {
-  return hasMore ? next > pull.after : next >= pull.after
+function isNextOf(pull: Pull, { next, hasMore, end }: PageMessage): boolean {
+  return end !== undefined && (hasMore ? next > pull.after : next >= pull.after)
+}
+
+function isNextOfPaths(pull: Pull, { next, end }: PageMessage): boolean {
+  return end === undefined && next === pull.after + 1n
 }
 
 /** Asks for the page behind this one, and ingests this one meanwhile. */
@@ -153,26 +179,38 @@ function take(state: SessionState, page: PageMessage, own: Own): Step {
   if (asked.state.phase === 'ended' || (isWorthless && page.hasMore)) return asked
   if (isWorthless) return finishPull(asked.state)
   const ingesting = page.batch.entries.length
-  const output = { type: 'ingest', batch: page.batch, source: sourceOf(state, page.next) } as const
-  return to(withPull(asked.state, { ingesting, recorded: page.next }), ...asked.outputs, output)
+  const told = {
+    ...asked.state,
+    peerPlaces: { ...state.peerPlaces, told: page.end ?? state.peerPlaces.told }
+  }
+  const output = { type: 'ingest', batch: page.batch, reading: readingOf(state, page) } as const
+  return to(withPull(told, { ingesting, recorded: page.next }), ...asked.outputs, output)
 }
 
-function sourceOf(state: SessionState, lsn: bigint): IngestSource {
-  const { pull, request } = exchangeOf(state)
-  const instance = sourceId(state.init.peer, state.peerInstance)
-  return pull.feed === undefined
-    ? { instance }
-    : { instance, checkpoint: { feed: pull.feed, scope: request.scope, after: pull.recorded, lsn } }
+/** A page as something that was read of the peer's feed. Single paths are read of none. */
+function readingOf(state: SessionState, { next, end: told }: PageMessage): FeedReading | undefined {
+  const { peerFeed: feed, peerPlaces } = state
+  const { request, pull } = exchangeOf(state)
+  if (told === undefined || feed === undefined) return undefined
+  const { known, isShared } = peerPlaces
+  const store = peerStore(state)
+  const { scope } = request
+  return { store, known, isContinued: isShared === true, told, feed, scope, after: pull.recorded, next }
 }
 
 export function onIngested(state: SessionState, report: IngestReport, own: Own): Step {
   const { pull } = exchangeOf(state)
-  const next = withPull(state, {
-    ingesting: undefined,
-    waiting: undefined,
-    received: pull.received + (pull.ingesting ?? 0),
-    conflicts: pull.conflicts + report.conflicts
-  })
+  const { told } = state.peerPlaces
+  const places = isByPaths(state) ? state.peerPlaces : { known: told, isShared: true, told }
+  const next = withPull(
+    { ...state, peerPlaces: places },
+    {
+      ingesting: undefined,
+      waiting: undefined,
+      received: pull.received + (pull.ingesting ?? 0),
+      conflicts: pull.conflicts + report.conflicts
+    }
+  )
   return pull.waiting === undefined ? finishPull(next) : take(next, pull.waiting, own)
 }
 
@@ -198,22 +236,26 @@ export function onSince(before: SessionState, message: SinceMessage, own: Own): 
     return to(reading, { type: 'read-paths', paths: request.paths, number: lsn })
   }
   const feed = feedOf(own)
-  if (!isSame(feed, state.toldFeed) || lsn > own.tip) return tellFeed(asked, feed, own)
-  const requester = state.isPeerRolledBack ? NO_BYTES : sourceId(state.init.peer, state.peerInstance)
-  const query = { after: lsn, scope: request.scope, shared: own.shared, requester }
-  return to(reading, { type: 'read-feed', query })
+  if (!isSame(feed, state.toldFeed)) return tellFeed(asked, feed, own)
+  const { known, isShared, told } = state.peerPlaces
+  const places = [isShared === true ? known : undefined, told].filter((place) => place !== undefined)
+  const query = {
+    after: lsn,
+    scope: request.scope,
+    shared: own.shared,
+    reader: { store: peerStore(state), places }
+  }
+  return to(reading, { type: 'read-feed', query, place: message.known })
 }
 
 function tellFeed(state: SessionState, feed: Uint8Array | undefined, own: Own): Step {
   const told = { toldInstance: own.instance, toldFeed: feed ?? state.toldFeed }
-  return to(
-    { ...state, ...told },
-    send({ type: 'feed', tip: own.tip, instance: newInstance(state, own), feed })
-  )
+  return to({ ...state, ...told }, send({ type: 'feed', instance: newInstance(state, own), feed }))
 }
 
-export function onPageRead(state: SessionState, page: FeedPage, own: Own): Step {
+export function onPageRead(state: SessionState, page: PageRead, own: Own): Step {
   const { serving, request } = exchangeOf(state)
+  if (page === undefined) return tellFeed(withServing(state, { isReading: false }), feedOf(own), own)
   // What is shared may be less by now than when the page was read.
   if (!isWithin(page.batch, request) || !isShared(page.batch, own.shared)) {
     return refuse(state, 'SYNC_REFUSED')
@@ -224,7 +266,7 @@ export function onPageRead(state: SessionState, page: FeedPage, own: Own): Step 
     pageCount: serving.pageCount + 1n,
     sent: serving.sent + page.batch.entries.length
   })
-  return to(next, send({ type: 'page', ...page }))
+  return to(next, send({ type: 'page', end: undefined, ...page }))
 }
 
 /* Ending */
@@ -283,6 +325,10 @@ function isAnyShared({ scope, paths }: SyncRequest, shared: readonly Uint8Array[
     return paths.some((path) => shared.some((each) => startsWith(path, each)))
   }
   return shared.some((each) => startsWith(scope, each) || startsWith(each, scope))
+}
+
+function peerStore({ init, peerInstance }: SessionState): Uint8Array {
+  return storeId(init.peer, peerInstance)
 }
 
 function feedOf(own: Own): Uint8Array {

@@ -2,6 +2,7 @@
 import { type Commit, isSignedBy } from '../entry/commit.ts'
 import type { SystemRecord } from '../entry/records.ts'
 import { invariant } from '../errors.ts'
+import type { FeedPlace } from './feed-place.ts'
 import {
   commonVersion,
   type Hello,
@@ -11,9 +12,17 @@ import {
   type SessionRole,
   SYNC_VERSIONS
 } from './handshake-mac.ts'
-import { checkpointFeed, feedId, sourceId } from './identity.ts'
-import type { AuthMessage } from './messages.ts'
-import { type Own, refuse, type SessionState, type Step, send, to } from './session-state.ts'
+import { feedId, storeId } from './identity.ts'
+import type { AuthMessage, EchoMessage } from './messages.ts'
+import {
+  type Own,
+  refuse,
+  type SessionOutput,
+  type SessionState,
+  type Step,
+  send,
+  to
+} from './session-state.ts'
 
 export function onStart(state: SessionState, own: Own): Step {
   const { init } = state
@@ -42,33 +51,42 @@ export function onProof(state: SessionState, mac: Uint8Array): Step {
   }
   const next: SessionState = { ...state, phase: 'auth', isBusy: isDialer }
   if (!isDialer) return to(next)
-  return to(next, send({ type: 'proof', mac: macOf(state, 'dialer') }), { type: 'read-credentials' })
+  return to(next, send({ type: 'proof', mac: macOf(state, 'dialer') }), readCredentials(next))
 }
 
 export function onAuth(state: SessionState, auth: AuthMessage): Step {
-  const { actor, records, feed } = auth
+  const { actor, records, feed, known } = auth
   if (!provesActor(records, state.init.peer, actor)) return refuse(state, 'SYNC_BAD_PROOF')
   const next: SessionState = { ...state, phase: 'echo', isBusy: true, peerAuth: auth, peerFeed: feed }
   const isDialer = state.init.role === 'dialer'
-  return to(next, isDialer ? { type: 'read-head', actor } : { type: 'read-credentials' })
+  return to(next, isDialer ? { type: 'read-head', actor, place: known } : readCredentials(next))
 }
 
-export function onCredentials(state: SessionState, records: readonly SystemRecord[], own: Own): Step {
-  const { actor, instance, tip, shared } = own
-  const feed = feedId(instance, shared)
-  const auth = send({ type: 'auth', actor, records, tip, feed })
-  const next = { ...state, toldFeed: feed }
-  if (state.peerAuth === undefined) return to({ ...next, isBusy: false }, auth)
-  return to(next, auth, { type: 'read-head', actor: state.peerAuth.actor })
+function readCredentials({ init, peerInstance }: SessionState): SessionOutput {
+  return { type: 'read-credentials', store: storeId(init.peer, peerInstance) }
 }
 
-export function onHead(state: SessionState, head: Commit | undefined): Step {
-  return to({ ...state, isBusy: false }, send({ type: 'echo', head }))
+export function onCredentials(
+  state: SessionState,
+  records: readonly SystemRecord[],
+  known: FeedPlace | undefined,
+  own: Own
+): Step {
+  const { peerAuth } = state
+  const feed = feedId(own.instance, own.shared)
+  const auth = send({ type: 'auth', actor: own.actor, records, feed, known })
+  const next = { ...state, toldFeed: feed, peerPlaces: { ...state.peerPlaces, known } }
+  if (peerAuth === undefined) return to({ ...next, isBusy: false }, auth)
+  return to(next, auth, { type: 'read-head', actor: peerAuth.actor, place: peerAuth.known })
+}
+
+export function onHead(state: SessionState, head: Commit | undefined, hasPlace: boolean): Step {
+  return to({ ...state, isBusy: false }, send({ type: 'echo', hasPlace, head }))
 }
 
 /** Judges the echo before anything of the peer's is stored, so that a restored store is a new actor by then. */
-export function onEcho(state: SessionState, head: Commit | undefined, own: Own): Step {
-  const next = { ...state, isBusy: true }
+export function onEcho(state: SessionState, { head, hasPlace }: EchoMessage, own: Own): Step {
+  const next = { ...state, isBusy: true, peerPlaces: { ...state.peerPlaces, isShared: hasPlace } }
   if (head === undefined) return admit(next)
   const { space, device } = state.init
   if (head.space !== space || !isSignedBy(head, device)) return refuse(state, 'SYNC_BAD_PROOF')
@@ -77,21 +95,13 @@ export function onEcho(state: SessionState, head: Commit | undefined, own: Own):
 }
 
 export function admit(state: SessionState): Step {
-  const { init, peerAuth, peerInstance } = state
-  invariant(peerAuth !== undefined, 'a peer is admitted after it has said who it is')
-  const source = { instance: sourceId(init.peer, peerInstance) }
-  const feed = checkpointFeed(init.peer, peerAuth.feed)
-  return to(state, { type: 'admit', records: peerAuth.records, source, feed })
+  invariant(state.peerAuth !== undefined, 'a peer is admitted after it has said who it is')
+  return to(state, { type: 'admit', records: state.peerAuth.records })
 }
 
-/** @param lsn how far the peer's feed had been read: if that is beyond its end, the peer has lost something. */
-export function onAdmitted(state: SessionState, isMember: boolean, lsn: bigint): Step {
+export function onAdmitted(state: SessionState, isMember: boolean): Step {
   if (!isMember) return refuse(state, 'SYNC_NOT_A_MEMBER')
-  const tip = state.peerAuth?.tip ?? 0n
-  return to(
-    { ...state, isBusy: false, peerAuth: undefined, phase: 'idle', isPeerRolledBack: tip < lsn },
-    { type: 'ready' }
-  )
+  return to({ ...state, isBusy: false, peerAuth: undefined, phase: 'idle' }, { type: 'ready' })
 }
 
 function macOf(state: SessionState, role: SessionRole): Uint8Array {

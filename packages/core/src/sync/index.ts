@@ -25,4 +25,4 @@ export type { InvitationStore, Joiner, StoredInvitation, Welcome } from './invit
 export { answerJoin, type JoinOutcome, joinSpace } from './join.ts'
 export { MAX_ADDRESS_BYTES, MAX_INVITATION_ADDRESSES } from './limits.ts'
 export { type Resolvers, resolvers } from './resolvers.ts'
-export type { IngestReport, IngestSource, SyncReplica } from './sync-replica.ts'
+export type { FeedReading, IngestReport, SyncReplica } from './sync-replica.ts'

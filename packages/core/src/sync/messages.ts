@@ -3,17 +3,20 @@
  *
  *    1 hello   1 versions · 2 capabilities · 3 instance(16) · 4 nonce(16)
  *    2 proof   1 mac(32)
- *    3 auth    1 actor(16) · 2 records, [bytes, signature] each · 3 tip · 4 feed(16)
- *    4 echo    1 commit · 2 signature; neither when the sender holds no head of the receiver's actor
- *    5 begin   1 tip · 2 instance(16) · 3 feed(16) · 4 direction · 5 scope κ · 6 paths κ each
- *    6 feed    1 tip · 2 instance(16) · 3 feed(16), absent when nothing that was asked for is shared
- *    7 since   1 lsn · 2 instance(16)
- *    8 page    1 batch · 2 next lsn · 3 whether there is more
+ *    3 auth    1 actor(16) · 2 records, [bytes, signature] each · 3 feed(16) · 4 lsn · 5 mark(8)
+ *    4 echo    1 whether the sender's feed has the place in auth · 2 commit · 3 signature
+ *    5 begin   1 lsn · 2 mark(8) · 3 instance(16) · 4 feed(16) · 5 direction · 6 scope κ · 7 paths κ each
+ *    6 feed    1 instance(16) · 2 feed(16), absent when nothing that was asked for is shared
+ *    7 since   1 lsn to read after · 2 instance(16) · 3 mark(8) · 4 lsn
+ *    8 page    1 batch · 2 next lsn · 3 whether there is more · 4 mark(8) · 5 lsn
  *    9 done    1 entries received
  *   10 error   1 code, text
  *
- * direction, as the sender of `begin` sees it: 0 push · 1 pull · 2 both. instance is left out while it is what the
- * peer was told last; in `begin` so are feed, and 4 to 6 while they are what was asked last.
+ * lsn and mark are a place: in `auth` and `since` the latest that the sender has recorded of the receiver's feed, absent
+ * when there is none; in `begin` and `page` the end of the sender's own. The lsn behind a mark is left out when it is that of
+ * field 1 in `since`, or of field 2 in `page`. commit and signature: absent when the sender holds no head of the
+ * receiver's actor. direction, as the sender of `begin` sees it: 0 push · 1 pull · 2 both. instance is left out while it is
+ * what the peer was told last; in `begin` so are feed, and 5 to 7 while they are what was asked last.
  * Reserved: types 16 to 22 (have, want, entries, covered, range, symbols, ids) and, in every message, key 31
  * (W3C traceparent).
  */
@@ -27,6 +30,7 @@ import { decodeRecord, type SystemRecord } from '../entry/records.ts'
 import { SyncError } from '../errors.ts'
 import { MAX_FRAME_BYTES, MAX_PATH_SEGMENTS, MAX_RECORD_BYTES, MAX_REQUEST_PATHS } from '../limits.ts'
 import { type Batch, batchFromCbor, batchToCbor } from './batch.ts'
+import { type FeedPlace, MARK_BYTES } from './feed-place.ts'
 import { MAX_CAPABILITIES, MAX_CODE_BYTES, MAX_CREDENTIALS, MAX_VERSIONS } from './limits.ts'
 
 export const NONCE_BYTES = 16
@@ -61,14 +65,23 @@ export interface AuthMessage {
   readonly type: 'auth'
   readonly actor: ActorId
   readonly records: readonly SystemRecord[]
-  readonly tip: bigint
   /** Names the sender's feed, see `identity.ts`. */
   readonly feed: Uint8Array
+  /** The latest place that the sender has recorded of the receiver's feed. */
+  readonly known: FeedPlace | undefined
+}
+
+export interface EchoMessage {
+  readonly type: 'echo'
+  /** Whether the sender's feed has the place that the receiver knows. */
+  readonly hasPlace: boolean
+  readonly head: Commit | undefined
 }
 
 export interface BeginMessage {
   readonly type: 'begin'
-  readonly tip: bigint
+  /** Where the sender's feed ends. */
+  readonly end: FeedPlace
   readonly instance: Uint8Array | undefined
   readonly feed: Uint8Array | undefined
   readonly request: SyncRequest | undefined
@@ -76,7 +89,6 @@ export interface BeginMessage {
 
 export interface FeedMessage {
   readonly type: 'feed'
-  readonly tip: bigint
   readonly instance: Uint8Array | undefined
   readonly feed: Uint8Array | undefined
 }
@@ -85,6 +97,8 @@ export interface SinceMessage {
   readonly type: 'since'
   readonly after: bigint
   readonly instance: Uint8Array | undefined
+  /** The latest place that the sender has recorded of the receiver's feed. */
+  readonly known: FeedPlace | undefined
 }
 
 export interface PageMessage {
@@ -92,13 +106,15 @@ export interface PageMessage {
   readonly batch: Batch
   readonly next: bigint
   readonly hasMore: boolean
+  /** Where the feed ended when the page was read; absent in pages of single paths. */
+  readonly end: FeedPlace | undefined
 }
 
 export type Message =
   | HelloMessage
   | { readonly type: 'proof'; readonly mac: Uint8Array }
   | AuthMessage
-  | { readonly type: 'echo'; readonly head: Commit | undefined }
+  | EchoMessage
   | BeginMessage
   | FeedMessage
   | SinceMessage
@@ -138,27 +154,38 @@ function fieldsOf(message: Message): unknown[] {
       return [
         actorToBytes(message.actor),
         message.records.map(({ bytes, signature }) => [bytes, signature]),
-        message.tip,
-        message.feed
+        message.feed,
+        message.known?.lsn,
+        message.known?.mark
       ]
     case 'echo':
-      return [message.head?.bytes, message.head?.signature]
+      return [message.hasPlace, message.head?.bytes, message.head?.signature]
     case 'begin': {
-      const { tip, instance, feed, request } = message
+      const { end, instance, feed, request } = message
       const direction = request === undefined ? undefined : DIRECTIONS.indexOf(request.direction)
-      return [tip, instance, feed, direction, request?.scope, request?.paths]
+      return [end.lsn, end.mark, instance, feed, direction, request?.scope, request?.paths]
     }
     case 'feed':
-      return [message.tip, message.instance, message.feed]
+      return [message.instance, message.feed]
     case 'since':
-      return [message.after, message.instance]
+      return [message.after, message.instance, ...placeBeside(message.after, message.known)]
     case 'page':
-      return [batchToCbor(message.batch), message.next, message.hasMore]
+      return [
+        batchToCbor(message.batch),
+        message.next,
+        message.hasMore,
+        ...placeBeside(message.next, message.end)
+      ]
     case 'done':
       return [message.received]
     case 'error':
       return [message.code]
   }
+}
+
+/** A place in a message that has a number already, which most often is that of the place. */
+function placeBeside(lsn: bigint, place: FeedPlace | undefined): unknown[] {
+  return [place?.mark, place?.lsn === lsn ? undefined : place?.lsn]
 }
 
 /**
@@ -194,34 +221,36 @@ const READERS: Readonly<Record<Message['type'], (fields: Fields) => Message>> = 
     type: 'auth',
     actor: actorFromBytes(fields.bytes(1, ACTOR_ID_BYTES)),
     records: fields.array(2, MAX_CREDENTIALS).map(readRecord),
-    tip: fields.uint64(3),
-    feed: fields.bytes(4, ID_BYTES)
+    feed: fields.bytes(3, ID_BYTES),
+    known: fields.has(4) ? { lsn: fields.uint64(4), mark: fields.bytes(5, MARK_BYTES) } : undefined
   }),
   echo: (fields) => ({
     type: 'echo',
-    head: fields.has(1)
-      ? decodeCommit(fields.bytes(1, 1, MAX_COMMIT_BYTES), fields.bytes(2, SIGNATURE_BYTES))
+    hasPlace: fields.boolean(1),
+    head: fields.has(2)
+      ? decodeCommit(fields.bytes(2, 1, MAX_COMMIT_BYTES), fields.bytes(3, SIGNATURE_BYTES))
       : undefined
   }),
   begin: (fields) => ({
     type: 'begin',
-    tip: fields.uint64(1),
-    instance: readId(fields, 2),
-    feed: readId(fields, 3),
-    request: fields.has(4) ? readRequest(fields) : undefined
+    end: { lsn: fields.uint64(1), mark: fields.bytes(2, MARK_BYTES) },
+    instance: readId(fields, 3),
+    feed: readId(fields, 4),
+    request: fields.has(5) ? readRequest(fields) : undefined
   }),
-  feed: (fields) => ({
-    type: 'feed',
-    tip: fields.uint64(1),
+  feed: (fields) => ({ type: 'feed', instance: readId(fields, 1), feed: readId(fields, 2) }),
+  since: (fields) => ({
+    type: 'since',
+    after: fields.uint64(1),
     instance: readId(fields, 2),
-    feed: readId(fields, 3)
+    known: readPlaceBeside(fields, 1, 3)
   }),
-  since: (fields) => ({ type: 'since', after: fields.uint64(1), instance: readId(fields, 2) }),
   page: (fields) => ({
     type: 'page',
     batch: batchFromCbor(fields.value(1)),
     next: fields.uint64(2),
-    hasMore: fields.boolean(3)
+    hasMore: fields.boolean(3),
+    end: readPlaceBeside(fields, 2, 4)
   }),
   done: (fields) => ({ type: 'done', received: fields.integer(1, 0) }),
   error: (fields) => ({ type: 'error', code: fields.text(1, MAX_CODE_BYTES) })
@@ -231,13 +260,19 @@ function readId(fields: Fields, key: number): Uint8Array | undefined {
   return fields.has(key) ? fields.bytes(key, ID_BYTES) : undefined
 }
 
+/** Reads the mark at a key, and its number from the one behind or, when it is left out there, from another. */
+function readPlaceBeside(fields: Fields, lsn: number, mark: number): FeedPlace | undefined {
+  if (!fields.has(mark)) return undefined
+  return { lsn: fields.uint64(fields.has(mark + 1) ? mark + 1 : lsn), mark: fields.bytes(mark, MARK_BYTES) }
+}
+
 function readRequest(fields: Fields): SyncRequest {
-  const scope = fields.bytes(5, 0, MAX_SCOPE_BYTES)
+  const scope = fields.bytes(6, 0, MAX_SCOPE_BYTES)
   checkTokens(scope)
   return {
-    direction: DIRECTIONS[fields.integer(4, 0, DIRECTIONS.length - 1)] as SyncDirection,
+    direction: DIRECTIONS[fields.integer(5, 0, DIRECTIONS.length - 1)] as SyncDirection,
     scope,
-    paths: fields.has(6) ? fields.array(6, MAX_REQUEST_PATHS).map(readPath) : undefined
+    paths: fields.has(7) ? fields.array(7, MAX_REQUEST_PATHS).map(readPath) : undefined
   }
 }
 

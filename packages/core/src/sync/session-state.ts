@@ -7,9 +7,10 @@ import type { SystemRecord } from '../entry/records.ts'
 import type { SpaceId } from '../entry/space-keys.ts'
 import type { SyncErrorCode } from '../errors.ts'
 import type { Batch } from './batch.ts'
+import type { FeedPlace } from './feed-place.ts'
 import type { Hello, SessionRole } from './handshake-mac.ts'
 import type { AuthMessage, Message, PageMessage, SyncRequest } from './messages.ts'
-import type { FeedPage, FeedQuery, IngestReport, IngestSource } from './sync-replica.ts'
+import type { FeedPage, FeedProgress, FeedQuery, FeedReading, IngestReport, Page } from './sync-replica.ts'
 
 /** What a session is told once. */
 export interface SessionInit {
@@ -27,7 +28,8 @@ export interface SessionInit {
 export interface Own {
   readonly actor: ActorId
   readonly instance: Uint8Array
-  readonly tip: bigint
+  /** Where its feed ends. */
+  readonly end: FeedPlace
   /** κ of the scopes this end shares; an empty κ is the whole space. */
   readonly shared: readonly Uint8Array[]
 }
@@ -46,17 +48,25 @@ export interface SyncCounts {
   readonly isRefused: boolean
 }
 
+/** A page of our feed, or of single paths; `undefined` when our feed is not the one that the peer knows. */
+export type PageRead = FeedPage | Page | undefined
+
 export type SessionInput =
   | { readonly type: 'start' }
   | { readonly type: 'message'; readonly message: Message }
   | { readonly type: 'sync'; readonly request: SyncRequest }
-  | { readonly type: 'credentials'; readonly records: readonly SystemRecord[] }
-  | { readonly type: 'head'; readonly head: Commit | undefined }
+  /** `known` is the latest place that was recorded of the peer's store. */
+  | {
+      readonly type: 'credentials'
+      readonly records: readonly SystemRecord[]
+      readonly known: FeedPlace | undefined
+    }
+  | { readonly type: 'head'; readonly head: Commit | undefined; readonly hasPlace: boolean }
   | { readonly type: 'recognised' }
-  /** What became of `admit`; `lsn` is how far the peer's feed had been read. */
-  | { readonly type: 'admitted'; readonly isMember: boolean; readonly lsn: bigint }
-  | { readonly type: 'checkpoint'; readonly lsn: bigint }
-  | { readonly type: 'page'; readonly page: FeedPage }
+  /** What became of `admit`. */
+  | { readonly type: 'admitted'; readonly isMember: boolean }
+  | { readonly type: 'progress'; readonly progress: FeedProgress }
+  | { readonly type: 'page'; readonly page: PageRead }
   | { readonly type: 'ingested'; readonly report: IngestReport }
   /** The peer did something that shows before it is a message, or nothing for too long. */
   | { readonly type: 'refuse'; readonly code: SyncErrorCode }
@@ -65,20 +75,21 @@ export type SessionInput =
 
 export type SessionOutput =
   | { readonly type: 'send'; readonly message: Message }
-  | { readonly type: 'read-credentials' }
-  | { readonly type: 'read-head'; readonly actor: ActorId }
+  | { readonly type: 'read-credentials'; readonly store: Uint8Array }
+  | { readonly type: 'read-head'; readonly actor: ActorId; readonly place: FeedPlace | undefined }
   | { readonly type: 'recognise'; readonly head: Commit }
+  | { readonly type: 'admit'; readonly records: readonly SystemRecord[] }
   | {
-      readonly type: 'admit'
-      readonly records: readonly SystemRecord[]
-      readonly source: IngestSource
+      readonly type: 'read-progress'
+      readonly store: Uint8Array
       readonly feed: Uint8Array
+      readonly scope: Uint8Array
     }
-  | { readonly type: 'read-checkpoint'; readonly feed: Uint8Array; readonly scope: Uint8Array }
-  | { readonly type: 'read-feed'; readonly query: FeedQuery }
+  /** A page of our feed, if it has that place. */
+  | { readonly type: 'read-feed'; readonly query: FeedQuery; readonly place: FeedPlace | undefined }
   /** Page `number` of these paths, counted from 0; asked for in order. */
   | { readonly type: 'read-paths'; readonly paths: readonly Uint8Array[]; readonly number: bigint }
-  | { readonly type: 'ingest'; readonly batch: Batch; readonly source: IngestSource }
+  | { readonly type: 'ingest'; readonly batch: Batch; readonly reading: FeedReading | undefined }
   /** Both ends have proven who they are. */
   | { readonly type: 'ready' }
   | { readonly type: 'synced'; readonly counts: SyncCounts }
@@ -87,10 +98,8 @@ export type SessionOutput =
 
 /** Reading what the peer has. */
 export interface Pull {
-  /** The key of the peer's feed, once it has named it; never for single paths. */
-  readonly feed: Uint8Array | undefined
-  /** The end of the peer's feed, when it has been named in this sync. */
-  readonly tip: bigint | undefined
+  /** The end of the peer's feed, when it has told it in this sync. */
+  readonly end: FeedPlace | undefined
   /** Where the page that was asked for last begins. */
   readonly after: bigint
   /** How far the replica has been told that the feed was read. */
@@ -109,6 +118,16 @@ export interface Pull {
   readonly feedChangeCount: number
   readonly received: number
   readonly conflicts: number
+}
+
+/** What the two ends agree on about the peer's feed. */
+export interface PeerPlaces {
+  /** The latest place that the replica had recorded of it when it was asked, or has been given since. */
+  readonly known: FeedPlace | undefined
+  /** Whether the peer's feed has that; `undefined` until it has said so. */
+  readonly isShared: boolean | undefined
+  /** The end of the page that was taken last. */
+  readonly told: FeedPlace | undefined
 }
 
 /** Answering what the peer asks. */
@@ -140,8 +159,7 @@ export interface SessionState {
   readonly peerInstance: Uint8Array
   /** What the peer has said of itself, once it has. */
   readonly peerAuth: AuthMessage | undefined
-  /** Its feed is shorter than what was read of it: it has lost something, so nothing is kept from it. */
-  readonly isPeerRolledBack: boolean
+  readonly peerPlaces: PeerPlaces
   readonly peerFeed: Uint8Array | undefined
   /** Our instance and our feed as the peer was told last. */
   readonly toldInstance: Uint8Array | undefined
@@ -165,7 +183,7 @@ export function createSession(init: SessionInit): SessionState {
     peerHello: undefined,
     peerInstance: NO_BYTES,
     peerAuth: undefined,
-    isPeerRolledBack: false,
+    peerPlaces: { known: undefined, isShared: undefined, told: undefined },
     peerFeed: undefined,
     toldInstance: undefined,
     toldFeed: undefined,

@@ -20,18 +20,19 @@
  *  - The echo is judged before anything is written, so a restored store goes on as a new actor first.
  *  - Nothing is sent but what was asked for, and a page only in answer to a request.
  *  - A page and its checkpoint are one ingest, in order; one page is asked for while the one before is ingested.
+ *  - A peer is read on, and is kept from its own echo, only while its feed has the place that was recorded of it last.
  *  - Only the dialer begins a sync. An end that wants to and did not dial opens a session of its own, so none collide.
  *  - Whatever a peer does ends the session with a code at worst.
  */
 import {
   countsOf,
   onBegin,
-  onCheckpoint,
   onDone,
   onFeed,
   onIngested,
   onPage,
   onPageRead,
+  onProgress,
   onSince,
   onSync
 } from './exchange.ts'
@@ -73,15 +74,15 @@ export function step(state: SessionState, input: SessionInput, own: Own): Step {
     case 'sync':
       return onSync(state, input.request, own)
     case 'credentials':
-      return onCredentials(state, input.records, own)
+      return onCredentials(state, input.records, input.known, own)
     case 'head':
-      return onHead(state, input.head)
+      return onHead(state, input.head, input.hasPlace)
     case 'recognised':
       return admit(state)
     case 'admitted':
-      return onAdmitted(state, input.isMember, input.lsn)
-    case 'checkpoint':
-      return onCheckpoint(state, input.lsn, own)
+      return onAdmitted(state, input.isMember)
+    case 'progress':
+      return onProgress(state, input.progress, own)
     case 'page':
       return onPageRead(state, input.page, own)
     case 'ingested':
@@ -103,7 +104,7 @@ function onMessage(state: SessionState, message: Message, own: Own): Step {
       if (message.type === 'auth') return onAuth(state, message)
       break
     case 'echo':
-      if (message.type === 'echo') return onEcho(state, message.head, own)
+      if (message.type === 'echo') return onEcho(state, message, own)
       break
     case 'idle':
       if (message.type === 'begin' && state.init.role === 'listener') return onBegin(state, message, own)

@@ -9,7 +9,6 @@ import { fsck } from '../support/fsck.ts'
 import { Gate, intercepted } from '../support/store-doubles.ts'
 import { collect, type Device, devices, openDevice, pull, syncAll, TestRuntime } from '../support/world.ts'
 
-const SOURCE = { instance: new Uint8Array(16).fill(1) }
 const LONG = 'x'.repeat(300)
 
 /** Two devices that wrote different values at one path, and know it. */
@@ -118,10 +117,10 @@ describe('a choice', () => {
   it('of both keeps apart two versions whose ids start alike', async () => {
     const [a, b] = (await devices(2)) as [Device, Device]
     const alike = idsThatStartAlike(b)
-    for (const { forger, entry } of alike) await a.replica.ingest(forger.batch([entry]), SOURCE)
+    for (const { forger, entry } of alike) await a.replica.ingest(forger.batch([entry]))
     const latest = new Forger(b.replica, b.replica.key, 3)
     const hlc = timestampFromMs(a.runtime.nowMs + 60_000)
-    await a.replica.ingest(latest.batch([latest.entry('/acme/web/key', 1, { value: 'latest', hlc })]), SOURCE)
+    await a.replica.ingest(latest.batch([latest.entry('/acme/web/key', 1, { value: 'latest', hlc })]))
     const conflict = await a.memory.getConflict('key')
     expect(conflict.versions).toHaveLength(3)
     const { alsoWritten } = await a.memory.resolveConflict(conflict.id, { keep: 'both' })
@@ -139,10 +138,7 @@ describe('a choice', () => {
     const count = MAX_PARENTS + 40
     for (let i = 0; i < count; i++) {
       const forger = new Forger(b.replica, b.replica.key, i)
-      await a.replica.ingest(
-        forger.batch([forger.entry('/acme/web/key', 1, { value: `version ${i}` })]),
-        SOURCE
-      )
+      await a.replica.ingest(forger.batch([forger.entry('/acme/web/key', 1, { value: `version ${i}` })]))
     }
     const conflict = await a.memory.getConflict('key')
     expect(conflict.versions).toHaveLength(count)
@@ -162,7 +158,7 @@ describe('a choice', () => {
     const [a, b] = (await devices(2)) as [Device, Device]
     const forger = new Forger(b.replica)
     const lying = forger.entry('/acme/web/key', 1, { sealedPath: '/acme/web/other' })
-    await a.replica.ingest(forger.batch([lying]), SOURCE)
+    await a.replica.ingest(forger.batch([lying]))
     const [listed] = await collect(a.memory.getUnresolvedConflicts())
     expect(listed?.kind).toBe('unreadable')
     const id = listed?.id ?? ''
@@ -196,7 +192,7 @@ describe('a choice', () => {
     const [a, b] = (await devices(2)) as [Device, Device]
     const forger = new Forger(b.replica)
     const lying = [1, 2].map((n) => forger.entry(`/acme/web/key-${n}`, n, { sealedPath: '/acme/web/other' }))
-    await a.replica.ingest(forger.batch(lying), SOURCE)
+    await a.replica.ingest(forger.batch(lying))
     const { id } = await a.memory.getConflict('key-1')
     const { path } = await a.memory.resolveConflict(id, { delete: true }, { path: '/acme/web/key-1' })
     expect(path).toBe('/acme/web/key-1')

@@ -5,7 +5,6 @@ import { Forger } from '../support/forge.ts'
 import { collect, type Device, devices, pull, syncAll } from '../support/world.ts'
 
 const SCOPE = '/acme/web'
-const SOURCE = { instance: new Uint8Array(16).fill(1) }
 
 /** Two devices, the first with settings, that wrote against each other; the second wrote last. */
 async function contested(
@@ -135,10 +134,10 @@ describe('a policy', () => {
       const [a, b] = (await devices(2, SCOPE, [{ mode }])) as [Device, Device]
       const forger = new Forger(b.replica)
       for (const value of ['one', 'two']) {
-        await a.replica.ingest(forger.batch([forger.entry('/acme/web/fork', 1, { value })]), SOURCE)
+        await a.replica.ingest(forger.batch([forger.entry('/acme/web/fork', 1, { value })]))
       }
       const lying = forger.entry('/acme/web/sealed', 2, { sealedPath: '/acme/web/other' })
-      await a.replica.ingest(forger.batch([lying]), SOURCE)
+      await a.replica.ingest(forger.batch([lying]))
       const kinds = (await collect(a.memory.getUnresolvedConflicts())).map(({ kind }) => kind)
       expect(kinds.sort(), mode).toEqual(['fork', 'unreadable'])
       expect(await collect(a.memory.getSettledConflicts())).toEqual([])
@@ -224,7 +223,6 @@ describe('where a policy counts', () => {
 /** Pulls a whole feed in one page, and answers what came of it. */
 async function pullReport(to: Device, from: Device): Promise<IngestReport> {
   const whole = new Uint8Array(0)
-  const requester = to.replica.instance
-  const { batch } = await from.replica.readFeed({ after: 0n, scope: whole, shared: [whole], requester })
-  return to.replica.ingest(batch, { instance: from.replica.instance })
+  const { batch } = await from.replica.readFeed({ after: 0n, scope: whole, shared: [whole] })
+  return to.replica.ingest(batch)
 }

@@ -111,7 +111,7 @@ describe('a proposal', () => {
   it('is kept across restarts with its model and prompt, and is not sent to anybody', async () => {
     const [a, b, id] = await contested({ mode: 'manual' })
     const head = (): Promise<unknown> => a.replica.headOf(a.replica.actor)
-    const before = [await head(), a.replica.tip]
+    const before = [await head(), a.replica.end.lsn]
     const proposal = await a.memory.proposeMerge(id, answering({ value: { all: [1, 'two'] } }))
     expect(proposal).toMatchObject({
       conflictId: id,
@@ -123,7 +123,7 @@ describe('a proposal', () => {
       rationale: 'both matter',
       refusedAt: undefined
     })
-    expect([await head(), a.replica.tip], 'nothing to sync').toEqual(before)
+    expect([await head(), a.replica.end.lsn], 'nothing to sync').toEqual(before)
     const again = await openDevice(a.store, a.runtime)
     expect(await again.memory.getProposal(id)).toEqual(proposal)
     await syncAll([a, b])
@@ -188,7 +188,7 @@ describe('a proposal', () => {
     await a.memory.proposeMerge(id, answering())
     const forger = new Forger(b.replica)
     const late = forger.entry('/acme/web/key', 1, { value: 'c' })
-    await a.replica.ingest(forger.batch([late]), { instance: new Uint8Array(16).fill(1) })
+    await a.replica.ingest(forger.batch([late]))
     expect(await seen(a, 'key')).toEqual(['conflict'])
     await expect(a.memory.resolveConflict(id, { keep: 'proposal' })).rejects.toMatchObject({
       code: 'CORE_STALE_CONFLICT'

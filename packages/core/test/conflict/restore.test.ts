@@ -131,7 +131,7 @@ describe('restore', () => {
     const [, b] = (await devices(2)) as [Device, Device]
     const forger = new Forger(b.replica)
     const lying = forger.entry('/acme/web/key', 1, { sealedPath: '/acme/web/other' })
-    await b.replica.ingest(forger.batch([lying]), { instance: new Uint8Array(16).fill(1) })
+    await b.replica.ingest(forger.batch([lying]))
     await b.memory.public.put('key', 'mine', { base: await b.memory.public.get('key') })
     const sealed = (await history(b, 'key')).find(({ version }) => version.kind === 'unreadable')
     await expect(

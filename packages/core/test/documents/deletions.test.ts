@@ -118,10 +118,10 @@ describe('a deletion of a document that is open elsewhere', () => {
     await pull(a, b)
     type(open, 'new')
     await open.close()
-    const query = { after: 0n, scope: WHOLE, shared: [WHOLE], requester: WHOLE }
+    const query = { after: 0n, scope: WHOLE, shared: [WHOLE] }
     const { batch } = await a.replica.readFeed(query)
     const entries = batch.entries.filter(({ header }) => header.dot.actor === a.replica.actor)
-    await c.replica.ingest({ ...batch, entries }, { instance: a.replica.instance })
+    await c.replica.ingest({ ...batch, entries })
     const read = await c.memory.public.get('doc')
     expect(read.state === 'value' && wordsOf(read.version)).toEqual(['old', 'new'])
     expect(await versions(b, c)).toHaveLength(2)
@@ -148,7 +148,7 @@ describe('an open document', () => {
     const [a, b, open] = await opened()
     const forger = new Forger(b.replica)
     const lying = forger.entry('/acme/web/doc', 1, { sealedPath: '/acme/web/other' })
-    await a.replica.ingest(forger.batch([lying]), { instance: new Uint8Array(16).fill(1) })
+    await a.replica.ingest(forger.batch([lying]))
     type(open, 'new')
     await expect(open.flush()).rejects.toMatchObject({ code: 'CORE_CONTESTED' })
     const { id, versions } = await a.memory.getConflict('doc')

@@ -110,14 +110,14 @@ describe('documents', () => {
     const onA = await a.memory.public.doc('doc')
     onA.doc.getArray('marks').push(['from a'])
     const whole = new Uint8Array(0)
-    const query = { after: 0n, scope: whole, shared: [whole], requester: a.replica.instance }
+    const query = { after: 0n, scope: whole, shared: [whole] }
     const { batch } = await b.replica.readFeed(query)
     const view = a.replica.view.bind(a.replica)
     // What a document hears of is read too late: only the save itself can notice.
     Object.assign(a.replica, {
       view: (domain: 'public') => Object.assign(view(domain), { live: async () => [] })
     })
-    await a.replica.ingest(batch, { instance: b.replica.instance })
+    await a.replica.ingest(batch)
     await onA.flush()
     Object.assign(a.replica, { view })
     const content = (await stored(a)) as { marks: string[] }

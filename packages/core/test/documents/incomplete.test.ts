@@ -55,10 +55,10 @@ async function liveIds(device: Device): Promise<EntryId[]> {
 
 /** What a device sends of a path in a broadcast: these entries alone, with all that proves them. */
 async function send(to: Device, from: Device, ids: readonly EntryId[]): Promise<void> {
-  const query = { after: 0n, scope: WHOLE, shared: [WHOLE], requester: WHOLE }
+  const query = { after: 0n, scope: WHOLE, shared: [WHOLE] }
   const { batch } = await from.replica.readFeed(query)
   const some: Batch = { ...batch, entries: batch.entries.filter(({ header }) => ids.includes(header.id)) }
-  await to.replica.ingest(some, { instance: from.replica.instance })
+  await to.replica.ingest(some)
 }
 
 async function everybodyAgrees(all: readonly Device[]): Promise<void> {

@@ -80,7 +80,7 @@ describe('a write', () => {
     const [a] = await two()
     await a.memory.public.put('key', 1)
     const signal = AbortSignal.abort(new Error('enough'))
-    const tip = a.replica.tip
+    const tip = a.replica.end.lsn
     const { memory } = a
     const calls: (() => Promise<unknown>)[] = [
       () => memory.public.put('key', 2, { signal }),
@@ -95,7 +95,7 @@ describe('a write', () => {
       () => memory.public.doc('doc', { signal })
     ]
     for (const call of calls) await expect(call()).rejects.toThrow('enough')
-    expect(a.replica.tip).toBe(tip)
+    expect(a.replica.end.lsn).toBe(tip)
   })
 
   it('beside others of the same path in one commit follows them, and the commit proves each', async () => {

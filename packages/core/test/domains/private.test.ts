@@ -29,13 +29,13 @@ describe('private memory', () => {
         .join('\n')
     }
     const before = await rows()
-    const tip = a.replica.tip
+    const tip = a.replica.end.lsn
     await a.memory.private.put(`secret/${CANARY}`, CANARY, { tags: [CANARY], agent: CANARY })
     await a.memory.private.put(`secret/${CANARY}`, `${CANARY} again`)
     await a.memory.private.delete(`secret/${CANARY}`)
     await a.memory.private.put('notes/mine', CANARY)
     await a.memory.curateFromPublic('plain', { mode: 'copy', as: 'notes/copy' })
-    expect([await rows(), a.replica.tip]).toEqual([before, tip])
+    expect([await rows(), a.replica.end.lsn]).toEqual([before, tip])
     await pull(b, a)
     expect(await collect(b.memory.private.list())).toEqual([])
     expect((await collect(b.memory.public.list())).map(({ read }) => read.path)).toEqual(['/acme/web/plain'])

@@ -108,9 +108,7 @@ describe('cleaning the history', () => {
     const forger = new Forger(b.replica)
     const seen = new Map<ActorId, number>([[a.replica.actor, 3]])
     const hlc = timestampFromMs(a.runtime.nowMs + 1000)
-    await a.replica.ingest(forger.batch([forger.entry(`/acme/web/${PATH}`, 1, { context: seen, hlc })]), {
-      instance: new Uint8Array(16).fill(1)
-    })
+    await a.replica.ingest(forger.batch([forger.entry(`/acme/web/${PATH}`, 1, { context: seen, hlc })]))
     expect(await a.memory.public.get(PATH)).toMatchObject({ value: 'forged 1' })
     later(a, 31)
     expect(await a.memory.cleanHistory()).toMatchObject({ versions: 0, unproven: 3 })
@@ -242,12 +240,12 @@ describe('a long cleaning', () => {
     expect(await valuesAt(a), 'the oldest have gone').toHaveLength(COUNT - MAX_CLEAN_BATCH_ROWS)
     await b.memory.public.put(PATH, 'concurrent')
     const whole = new Uint8Array(0)
-    const query = { after: 0n, scope: whole, shared: [whole], requester: whole }
+    const query = { after: 0n, scope: whole, shared: [whole] }
     const { batch } = await b.replica.readFeed(query)
     const again = gate.close()
     const second = a.memory.cleanHistory()
     await again
-    const arriving = a.replica.ingest(batch, { instance: b.replica.instance })
+    const arriving = a.replica.ingest(batch)
     gate.open()
     expect(await arriving).toMatchObject({ conflicts: 1 })
     expect(await second).toMatchObject({ versions: MAX_CLEAN_BATCH_ROWS })

@@ -1,14 +1,17 @@
+import { timestampFromMs } from '@cis-memory/clock'
 import { MemoryStore } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
+import { createMember } from '../../src/entry/records.ts'
 import { adoptSpace, createSpace, deviceIdentity, Replica } from '../../src/index.ts'
+import { decodeMessage } from '../../src/sync/messages.ts'
 import { fsck } from '../support/fsck.ts'
 import { Gate, intercepted } from '../support/store-doubles.ts'
 import { collect, type Device, devices, openDevice, pull, syncAll, TestRuntime } from '../support/world.ts'
+import { type Fate, sync } from '../sync/line.ts'
 
 const WHOLE = new Uint8Array(0)
 const ENTRY_ROW = 'E'.charCodeAt(0)
-const SOURCE = { instance: new Uint8Array(16).fill(1) }
-const EVERYTHING = { after: 0n, scope: WHOLE, shared: [WHOLE], requester: WHOLE }
+const EVERYTHING = { after: 0n, scope: WHOLE, shared: [WHOLE] }
 
 /** A device over a store whose writes go through `onWrite`, with the store behind it. */
 async function deviceOver(
@@ -25,7 +28,7 @@ async function deviceOver(
 async function shownOf({ replica, memory }: Device, token: Uint8Array): Promise<unknown> {
   const page = await replica.readFeed(EVERYTHING)
   return {
-    tip: replica.tip,
+    tip: replica.end.lsn,
     head: (await replica.headOf(replica.actor))?.last ?? 0,
     entries: page.batch.entries.length,
     single: (await replica.readPaths([token], [WHOLE])).entries.length,
@@ -73,6 +76,40 @@ describe('before the disk has a write', () => {
   })
 })
 
+describe('in durability os', () => {
+  it('P13: a session says nothing of what others wrote, nor who writes here, before the disk has it', async () => {
+    let unsynced = 0
+    const [hub] = (await devices(1)) as [Device]
+    const behind = new MemoryStore({ continuity: 'kept', durability: 'os' })
+    const runtime = new TestRuntime()
+    const { id } = await deviceIdentity(behind, runtime)
+    const { replica: admin } = hub
+    const member = { device: id, role: 'member', name: 'other' } as const
+    await admin.addRecord(createMember(admin.key, admin.space, member, timestampFromMs(runtime.now())))
+    await adoptSpace(behind, admin.exportSpace(), admin.membership.records())
+    const store = intercepted(behind, async (partition, write, options) => {
+      await write()
+      if (partition === 'public') unsynced = options?.sync === true ? 0 : unsynced + 1
+    })
+    const device = await openDevice(store, runtime)
+    expect(unsynced, 'it has begun to write as somebody').toBeGreaterThan(0)
+    const atWord: [type: string, unsynced: number][] = []
+    const fate: Fate = ({ by, frame }) => {
+      if (by === 'dialer') atWord.push([decodeMessage(frame).type, unsynced])
+      return frame
+    }
+    await sync(device, hub, { fate })
+    await hub.memory.public.put('key', 1)
+    // Only a head comes with this: the feed does not grow by it.
+    const { batch } = await hub.replica.readFeed(EVERYTHING)
+    await device.replica.ingest({ records: [], commits: batch.commits, entries: [] })
+    expect(unsynced).toBeGreaterThan(0)
+    await sync(device, hub, { fate })
+    const told = atWord.filter(([type]) => type === 'auth' || type === 'echo')
+    expect(told).toEqual(['auth', 'echo', 'auth', 'echo'].map((type) => [type, 0]))
+  })
+})
+
 describe('after a write whose fate is unknown', () => {
   for (const domain of ['public', 'private'] as const) {
     for (const isKept of [true, false]) {
@@ -110,7 +147,7 @@ describe('after a write whose fate is unknown', () => {
       ...batch,
       records: batch.records.map((record) => ({ ...record, signature: new Uint8Array(64) }))
     }
-    await expect(a.replica.ingest(forged, SOURCE)).rejects.toMatchObject({ code: 'SYNC_BAD_PROOF' })
+    await expect(a.replica.ingest(forged)).rejects.toMatchObject({ code: 'SYNC_BAD_PROOF' })
     await a.memory.public.put('key', 1)
     expect(await a.memory.public.get('key')).toMatchObject({ value: 1 })
   })
@@ -134,9 +171,9 @@ describe('a batch that cannot be read to its end', () => {
         return get.call(rows, key)
       }
     })
-    await expect(a.replica.ingest(unknown, SOURCE)).rejects.toThrow('damaged')
+    await expect(a.replica.ingest(unknown)).rejects.toThrow('damaged')
     expect(a.replica.pendingCount).toBe(0)
-    expect(await a.replica.ingest(unknown, SOURCE)).toMatchObject({ held: 2 })
+    expect(await a.replica.ingest(unknown)).toMatchObject({ held: 2 })
     expect(await fsck(a.replica, a.store)).toEqual([])
     await pull(a, b)
     expect(await a.memory.public.get('second')).toMatchObject({ value: 2 })
@@ -160,7 +197,8 @@ describe('a batch that the disk refuses', () => {
     await expect(pull(refused, a)).rejects.toThrow('the disk is full')
     isFull = false
     const again = await openDevice(behind.copy(), runtime)
-    expect(await again.replica.checkpoint(a.replica.instance, WHOLE)).toBe(0n)
+    const { instance } = a.replica
+    expect(await again.replica.progressOf(instance, instance, WHOLE)).toEqual({ place: undefined, lsn: 0n })
     await pull(again, a)
     expect(await again.memory.public.get('key')).toMatchObject({ value: 1 })
     expect(await fsck(again.replica, again.store)).toEqual([])
@@ -178,7 +216,7 @@ describe('a store that was opened before', () => {
     const started: string[] = []
     clone.memory.addEventListener('epoch:started', ({ detail }) => started.push(detail.reason))
     const { batch } = await b.replica.readFeed(EVERYTHING)
-    await clone.replica.ingest(batch, SOURCE)
+    await clone.replica.ingest(batch)
     expect(started).toEqual(['written-elsewhere'])
     expect(await clone.memory.getNotices()).toMatchObject([{ kind: 'epoch', reason: 'written-elsewhere' }])
     expect(clone.replica.actor).not.toBe(a.replica.actor)
@@ -218,7 +256,7 @@ describe('a store that was opened before', () => {
     await pull(b, a)
     const { actor } = a.replica
     const { batch } = await b.replica.readFeed(EVERYTHING)
-    expect(await a.replica.ingest(batch, SOURCE)).toMatchObject({ applied: 0, known: 2 })
+    expect(await a.replica.ingest(batch)).toMatchObject({ applied: 0, known: 2 })
     expect(a.replica.actor).toBe(actor)
   })
 
@@ -241,7 +279,7 @@ describe('a store that was opened before', () => {
     expect(replica.isMember(other.replica.device)).toBe(false)
     expect(await fsck(replica, store)).toEqual([])
     const page = await replica.readFeed(EVERYTHING)
-    await wanted.replica.ingest(page.batch, SOURCE)
+    await wanted.replica.ingest(page.batch)
   })
 
   it('finishes the writes it has taken on before it is closed', async () => {
@@ -269,7 +307,7 @@ describe('a store that was opened before', () => {
         return Promise.reject(new Error('closed'))
       }
     })
-    const report = await a.replica.ingest(batch, SOURCE)
+    const report = await a.replica.ingest(batch)
     expect(report.conflicts).toBe(1)
   })
 })

@@ -9,7 +9,6 @@ import { type Device, devices, pull } from '../support/world.ts'
 const PATH = '/acme/web/key'
 const ACTORS = 4
 const MAX_NUMBER = 3
-const SOURCE = { instance: new Uint8Array(16).fill(1) }
 
 /** What only honest clocks promise: P5. */
 const HOSTILE = /two live entries at one path/
@@ -91,14 +90,11 @@ it('P3: replicas that keep exchanging end up with the same versions, whatever me
       )
       for (const device of replicas) {
         const commits = heads.flatMap((head) => (head === undefined ? [] : [head]))
-        await device.replica.ingest(
-          { records: forgers.map(({ epoch }) => epoch), commits, entries: [] },
-          SOURCE
-        )
+        await device.replica.ingest({ records: forgers.map(({ epoch }) => epoch), commits, entries: [] })
       }
       const give = async (device: Device, entry: BatchEntry): Promise<void> => {
         const commits = [{ commit: entry.commit, leaves: undefined }]
-        await device.replica.ingest({ records: [], commits, entries: [entry] }, SOURCE)
+        await device.replica.ingest({ records: [], commits, entries: [entry] })
       }
       for (const step of steps) {
         const device = replicas[step.device % count] as Device

@@ -1,5 +1,5 @@
 import { type ActorId, timestampFromMs } from '@cis-memory/clock'
-import { MemoryStore } from '@cis-memory/store'
+import type { MemoryStore } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
 import type { Commit } from '../../src/entry/commit.ts'
 import { DeviceKey } from '../../src/entry/ed25519.ts'
@@ -9,11 +9,8 @@ import type { Batch } from '../../src/sync/batch.ts'
 import { Forger } from '../support/forge.ts'
 import { collect, type Device, devices, openDevice, pull, syncAll } from '../support/world.ts'
 
-const SOURCE = { instance: new Uint8Array(16).fill(1) }
-
 const FROM_THE_START = {
   after: 0n,
-  requester: new Uint8Array(0),
   scope: new Uint8Array(0),
   shared: [new Uint8Array(0)]
 }
@@ -68,24 +65,24 @@ describe('ingest', () => {
       { ...good, commits: [{ commit, leaves }], entries: [{ ...other, commit, path: undefined }] },
       { ...good, records: [{ ...forger.epoch, signature: new Uint8Array(64) }] }
     ]
-    const tip = a.replica.tip
+    const tip = a.replica.end.lsn
     for (const batch of bad) {
-      await expect(a.replica.ingest(batch, SOURCE)).rejects.toMatchObject({ code: 'SYNC_BAD_PROOF' })
+      await expect(a.replica.ingest(batch)).rejects.toMatchObject({ code: 'SYNC_BAD_PROOF' })
     }
-    expect(a.replica.tip).toBe(tip)
-    expect(await a.replica.ingest(good, SOURCE)).toMatchObject({ applied: 2, held: 0 })
-    expect(await a.replica.ingest(good, SOURCE)).toMatchObject({ applied: 0, known: 2 })
+    expect(a.replica.end.lsn).toBe(tip)
+    expect(await a.replica.ingest(good)).toMatchObject({ applied: 2, held: 0 })
+    expect(await a.replica.ingest(good)).toMatchObject({ applied: 0, known: 2 })
   })
 
   it('takes the commit of a head, too, with no other signature than the one it has checked', async () => {
     const [a, b] = await pair()
     await b.memory.public.put('key', 'b')
     const { batch } = await b.replica.readFeed(FROM_THE_START)
-    await a.replica.ingest({ ...batch, entries: [] }, SOURCE)
-    await expect(a.replica.ingest(misattested(batch), SOURCE)).rejects.toMatchObject({
+    await a.replica.ingest({ ...batch, entries: [] })
+    await expect(a.replica.ingest(misattested(batch))).rejects.toMatchObject({
       code: 'SYNC_BAD_PROOF'
     })
-    expect(await a.replica.ingest(batch, SOURCE)).toMatchObject({ applied: 1 })
+    expect(await a.replica.ingest(batch)).toMatchObject({ applied: 1 })
   })
 
   it('lets nothing that came without a proof stand in the way of the same with one', async () => {
@@ -93,11 +90,11 @@ describe('ingest', () => {
     const forger = new Forger(b.replica)
     const hlc = timestampFromMs(a.runtime.nowMs + 86_400_000)
     const batch = forger.batch([forger.entry('/acme/web/key', 1, { hlc })])
-    expect(await a.replica.ingest({ ...misattested(batch), records: [] }, SOURCE)).toMatchObject({ held: 1 })
-    expect(await a.replica.ingest(batch, SOURCE)).toMatchObject({ held: 1 })
+    expect(await a.replica.ingest({ ...misattested(batch), records: [] })).toMatchObject({ held: 1 })
+    expect(await a.replica.ingest(batch)).toMatchObject({ held: 1 })
     expect(a.replica.pendingCount).toBe(1)
     a.runtime.nowMs += 86_400_000
-    await a.replica.ingest({ records: [], commits: [], entries: [] }, SOURCE)
+    await a.replica.ingest({ records: [], commits: [], entries: [] })
     expect(await a.memory.public.get('key')).toMatchObject({ state: 'value', value: 'forged 1' })
   })
 
@@ -108,7 +105,7 @@ describe('ingest', () => {
     const context = new Map([[b.replica.actor, 1]])
     b.runtime.nowMs += 5000
     const entry = forger.entry('/acme/web/key', 1, { context, value: 'after b' })
-    expect(await a.replica.ingest(forger.batch([entry]), SOURCE)).toMatchObject({ applied: 0, held: 1 })
+    expect(await a.replica.ingest(forger.batch([entry]))).toMatchObject({ applied: 0, held: 1 })
     expect(a.replica.pendingCount).toBe(1)
     expect(await a.memory.public.get('key')).toMatchObject({ state: 'absent' })
     await pull(a, b)
@@ -122,7 +119,7 @@ describe('ingest', () => {
     const context = new Map([[a.replica.actor, 1_000_000]])
     const inflated = forger.entry('/acme/web/key', 1, { context })
     await a.memory.public.put('key', 'mine')
-    expect(await a.replica.ingest(forger.batch([inflated]), SOURCE)).toMatchObject({ held: 1 })
+    expect(await a.replica.ingest(forger.batch([inflated]))).toMatchObject({ held: 1 })
     expect(await a.memory.public.get('key')).toMatchObject({ value: 'mine' })
   })
 
@@ -131,8 +128,8 @@ describe('ingest', () => {
     const stranger = new DeviceKey(new Uint8Array(32).fill(3))
     const forger = new Forger(b.replica, stranger)
     const batch = forger.batch([forger.entry('/acme/web/key', 1)])
-    expect(await a.replica.ingest({ ...batch, records: [] }, SOURCE)).toMatchObject({ held: 1 })
-    expect(await a.replica.ingest(batch, SOURCE)).toMatchObject({ applied: 0 })
+    expect(await a.replica.ingest({ ...batch, records: [] })).toMatchObject({ held: 1 })
+    expect(await a.replica.ingest(batch)).toMatchObject({ applied: 0 })
     expect(await a.memory.public.get('key')).toMatchObject({ state: 'absent' })
     const { createMember } = await import('../../src/entry/records.ts')
     const member = createMember(
@@ -141,7 +138,7 @@ describe('ingest', () => {
       { device: stranger.id, role: 'member', name: 'late' },
       timestampFromMs(a.runtime.now())
     )
-    await a.replica.ingest({ records: [member], commits: [], entries: [] }, SOURCE)
+    await a.replica.ingest({ records: [member], commits: [], entries: [] })
     expect(await a.memory.public.get('key')).toMatchObject({
       state: 'value',
       version: { deviceName: 'late' }
@@ -153,7 +150,7 @@ describe('ingest', () => {
     const forger = new Forger(b.replica)
     const batch = forger.batch([forger.entry('/acme/web/key', 1, { space: 'f'.repeat(32) as SpaceId })])
     for (const records of [[], batch.records]) {
-      await expect(a.replica.ingest({ ...batch, records }, SOURCE)).rejects.toMatchObject({
+      await expect(a.replica.ingest({ ...batch, records })).rejects.toMatchObject({
         code: 'SYNC_BAD_PROOF'
       })
     }
@@ -170,7 +167,7 @@ describe('ingest', () => {
       { device: friend.id, role: 'member', name: 'friend' },
       timestampFromMs(0)
     )
-    await a.replica.ingest({ records: [member], commits: [], entries: [] }, SOURCE)
+    await a.replica.ingest({ records: [member], commits: [], entries: [] })
     expect(a.replica.isMember(friend.id)).toBe(false)
   })
 
@@ -179,7 +176,7 @@ describe('ingest', () => {
     const forger = new Forger(b.replica)
     const hlc = timestampFromMs(a.runtime.nowMs + 3600_000)
     const entry = forger.entry('/acme/web/key', 1, { hlc, value: 'tomorrow' })
-    expect(await a.replica.ingest(forger.batch([entry]), SOURCE)).toMatchObject({ held: 1 })
+    expect(await a.replica.ingest(forger.batch([entry]))).toMatchObject({ held: 1 })
     a.runtime.nowMs += 3600_000
     const received = new Promise((resolve) => a.memory.addEventListener('entry:received', resolve))
     a.runtime.fireTimers()
@@ -192,7 +189,7 @@ describe('ingest', () => {
     const forger = new Forger(b.replica)
     await b.memory.public.put('key', 'b')
     const entry = forger.entry('/acme/web/key', 1, { context: new Map([[b.replica.actor, 1]]) })
-    await a.replica.ingest(forger.batch([entry]), SOURCE)
+    await a.replica.ingest(forger.batch([entry]))
     const again = await openDevice(a.store, a.runtime)
     expect(again.replica.pendingCount).toBe(1)
     await pull(again, b)
@@ -205,29 +202,35 @@ describe('ingest', () => {
     const ghost = 'f'.repeat(32) as ActorId
     const feed = new Uint8Array(16).fill(2)
     const scope = new Uint8Array(0)
+    const told = { lsn: 65n, mark: new Uint8Array(8).fill(3) }
+    const reading = { store: feed, known: undefined, isContinued: false, told, feed, scope }
+    const lsn = async (): Promise<bigint> => (await a.replica.progressOf(feed, feed, scope)).lsn
     const entries = Array.from({ length: 64 }, (_, i) =>
       forger.entry(`/acme/web/k${i}`, i + 1, { context: new Map([[ghost, 1]]) })
     )
     const { MAX_HELD_ENTRIES } = await import('../../src/limits.ts')
-    const source = { ...SOURCE, checkpoint: { feed, scope, after: 0n, lsn: 64n } }
-    await a.replica.ingest(forger.batch(entries), source)
-    expect(await a.replica.checkpoint(feed, scope)).toBe(64n)
+    await a.replica.ingest(forger.batch(entries), { ...reading, after: 0n, next: 64n })
+    expect(await lsn()).toBe(64n)
+    // They come again from a store that goes by the name of the first: it is the one to be asked again.
+    const other = { ...reading, known: told, told: { lsn: 66n, mark: new Uint8Array(8).fill(4) } }
+    await a.replica.ingest(forger.batch(entries), { ...other, after: 0n, next: 64n })
+    expect(await lsn()).toBe(64n)
     let n = 65
     while (a.replica.pendingCount < MAX_HELD_ENTRIES) {
       const more = Array.from({ length: 64 }, () =>
         forger.entry(`/acme/web/k${n}`, n++, { context: new Map([[ghost, 1]]) })
       )
-      await a.replica.ingest(forger.batch(more), SOURCE)
+      await a.replica.ingest(forger.batch(more))
     }
     const last = forger.entry('/acme/web/last', n, { context: new Map([[ghost, 1]]) })
-    await a.replica.ingest(forger.batch([last]), SOURCE)
+    await a.replica.ingest(forger.batch([last]))
     expect(a.replica.pendingCount).toBe(MAX_HELD_ENTRIES)
-    expect(await a.replica.checkpoint(feed, scope)).toBe(0n)
+    expect(await lsn()).toBe(0n)
     const next = forger.batch([forger.entry('/acme/web/next', n + 1)])
-    await a.replica.ingest(next, { ...SOURCE, checkpoint: { feed, scope, after: 64n, lsn: 65n } })
-    expect(await a.replica.checkpoint(feed, scope), 'the reading that was under way goes on').toBe(0n)
-    await a.replica.ingest(next, { ...SOURCE, checkpoint: { feed, scope, after: 0n, lsn: 65n } })
-    expect(await a.replica.checkpoint(feed, scope), 'it was read from the start').toBe(65n)
+    await a.replica.ingest(next, { ...other, after: 64n, next: 65n })
+    expect(await lsn(), 'the reading that was under way goes on').toBe(0n)
+    await a.replica.ingest(next, { ...other, after: 0n, next: 65n })
+    expect(await lsn(), 'it was read from the start').toBe(65n)
   }, 60_000)
 
   it('shows what it cannot open, and lets it block rather than vanish', async () => {
@@ -235,7 +238,7 @@ describe('ingest', () => {
     const forger = new Forger(b.replica)
     const lying = forger.entry('/acme/web/key', 1, { sealedPath: '/acme/web/other' })
     await a.memory.public.put('key', 'readable')
-    expect(await a.replica.ingest(forger.batch([lying]), SOURCE)).toMatchObject({ applied: 1, conflicts: 1 })
+    expect(await a.replica.ingest(forger.batch([lying]))).toMatchObject({ applied: 1, conflicts: 1 })
     const conflict = await a.memory.getConflict('key')
     expect(conflict.kind).toBe('unreadable')
     expect(conflict.versions.map((version) => version.kind).sort()).toEqual(['unreadable', 'value'])
@@ -252,7 +255,7 @@ describe('ingest', () => {
     })
     a.memory.within('elsewhere').addEventListener('conflict:found', () => heard.push('elsewhere'))
     const lying = forger.entry('/acme/web/key', 1, { sealedPath: '/acme/web/other' })
-    await a.replica.ingest(forger.batch([lying]), SOURCE)
+    await a.replica.ingest(forger.batch([lying]))
     await inScope
     expect(heard).toEqual([])
   })
@@ -265,8 +268,8 @@ describe('ingest', () => {
     const forked = new Promise<string>((resolve) => {
       a.memory.addEventListener('fork:found', (event) => resolve(event.detail.actor))
     })
-    await a.replica.ingest(forger.batch([one]), SOURCE)
-    await a.replica.ingest(forger.batch([two]), SOURCE)
+    await a.replica.ingest(forger.batch([one]))
+    await a.replica.ingest(forger.batch([two]))
     expect(await forked).toBe(forger.actor)
     expect((await a.memory.getConflict('key')).kind).toBe('fork')
     await syncAll([a, b])
@@ -289,7 +292,7 @@ describe('ingest', () => {
     const scope = a.replica.view('public').codec.tokens.of(paths.parsePath('/acme/web'))
     const whole = new Uint8Array(0)
     const entriesFor = async (asked: Uint8Array, shared: readonly Uint8Array[]): Promise<number> => {
-      const page = await a.replica.readFeed({ after: 0n, scope: asked, shared, requester: whole })
+      const page = await a.replica.readFeed({ after: 0n, scope: asked, shared })
       return page.batch.entries.length
     }
     expect(await entriesFor(scope, [whole])).toBe(2)
@@ -302,8 +305,7 @@ describe('ingest', () => {
     const [a] = await pair()
     await a.memory.public.put('before', 1)
     const whole = new Uint8Array(0)
-    const read = (after: bigint) =>
-      a.replica.readFeed({ after, scope: whole, shared: [whole], requester: whole })
+    const read = (after: bigint) => a.replica.readFeed({ after, scope: whole, shared: [whole] })
     const rows = a.store.partition('public')
     const { get } = rows
     let isWritten = false
@@ -340,10 +342,11 @@ describe('continuity', () => {
 
   it('P15: a peer that proves a write we do not have makes us a new actor before the next write', async () => {
     const [a, b] = await pair()
+    const backup = (a.store as MemoryStore).copy()
     await a.memory.public.put('key', 'lost here')
     await pull(b, a)
     const head = await b.replica.headOf(a.replica.actor)
-    const forgetful = await openDevice(await storeBeforeFirstWrite(a), a.runtime)
+    const forgetful = await openDevice(backup, a.runtime)
     const before = forgetful.replica.actor
     await forgetful.replica.recogniseHead(head as never)
     expect(before).toBe(a.replica.actor)
@@ -376,24 +379,8 @@ describe('continuity', () => {
     const page = await a.replica.readFeed({
       after: 0n,
       scope: new Uint8Array(0),
-      shared: [new Uint8Array(0)],
-      requester: new Uint8Array(0)
+      shared: [new Uint8Array(0)]
     })
     expect(page.batch.entries).toEqual([])
   })
 })
-
-/** A copy of a device's store as it was before it wrote anything, with the continuity it would then claim. */
-async function storeBeforeFirstWrite(device: Device): Promise<MemoryStore> {
-  const store = new MemoryStore({ id: device.store.id, continuity: 'kept' })
-  for (const name of ['public', 'local'] as const) {
-    const range = { gte: new Uint8Array(0), lt: new Uint8Array(400).fill(0xff) }
-    const kept = 'SLM'
-    for await (const row of device.store.partition(name).range(range)) {
-      const letter = String.fromCharCode(row.key[0] as number)
-      const isEntry = letter === 'L' && row.value[1] === 0
-      if (kept.includes(letter) && !isEntry) await store.partition(name).write([{ type: 'put', ...row }])
-    }
-  }
-  return store
-}

@@ -97,7 +97,7 @@ it('proves the membership of a device by what admins say, however much others sa
   const [, b] = (await devices(2)) as [Device, Device]
   const before = await b.replica.credentials()
   const records = sayings(b, MAX_CREDENTIALS + 1)
-  await b.replica.ingest({ records, commits: [], entries: [] }, { instance: new Uint8Array(16) })
+  await b.replica.ingest({ records, commits: [], entries: [] })
   expect(await b.replica.credentials()).toEqual(before)
 })
 

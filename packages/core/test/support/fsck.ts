@@ -68,6 +68,7 @@ export async function fsck(
   const heads = await checkCommits(replica, rows, isSigned, complain)
   checkEntries(replica, rows, live, heads, complain)
   checkFeed(replica, rows, live, complain)
+  checkPlaces(replica, rows, complain)
   checkConflicts(opened, rows, complain)
   checkConflictRecords(rows, complain)
   checkHistory(rows, live, replaces, complain)
@@ -201,7 +202,18 @@ function checkFeed(replica: Replica, rows: Rows, live: readonly StoredEntry[], c
   }
   if (waiting.size > 0) complain(`${waiting.size} live entries are not in the feed`)
   if (records.size > 0) complain(`${records.size} records are not in the feed`)
-  if (last > replica.tip) complain(`the feed goes to ${last}, beyond its tip ${replica.tip}`)
+  if (last > replica.end.lsn) complain(`the feed goes to ${last}, beyond its tip ${replica.end.lsn}`)
+}
+
+/** The end of the feed is its last place, and what was read of peers' feeds belongs to lines that are followed. */
+function checkPlaces({ end }: Replica, rows: Rows, complain: Complain): void {
+  const last = rows.get('N')?.at(-1)
+  const isEnd = last !== undefined && readUint64(last.key, 1) === end.lsn && equalBytes(last.value, end.mark)
+  if (!isEnd) complain(`the last place of the feed is not its end ${end.lsn}`)
+  const lines = new Set((rows.get('W') ?? []).map(({ value }) => toHex(value.subarray(2, 18))))
+  for (const { key } of rows.get('C') ?? []) {
+    if (!lines.has(toHex(key.subarray(1, 17)))) complain(`C ${toHex(key)} is of a line that nobody follows`)
+  }
 }
 
 /** The conflict index is what the live entries say. */

@@ -11,8 +11,9 @@ import {
   type Read
 } from '../../src/index.ts'
 import type { Batch } from '../../src/sync/batch.ts'
+import type { FeedReading } from '../../src/sync/sync-replica.ts'
 import { fsck } from './fsck.ts'
-import { collect, type Device, devices, openDevice } from './world.ts'
+import { collect, type Device, devices, openDevice, readPage } from './world.ts'
 
 /*
  * What replicas promise, told with sets of names: every entry is a name with its values and what its writer had in
@@ -383,19 +384,14 @@ export class World {
 
   async #pull(to: Side, from: Side): Promise<boolean> {
     if (to === from) return false
-    const feed = from.device.replica.instance
-    const after = await to.device.replica.checkpoint(feed, WHOLE)
-    const requester = to.device.replica.instance
-    const page = await from.device.replica.readFeed({ after, scope: WHOLE, shared: [WHOLE], requester })
-    const checkpoint = { feed, scope: WHOLE, after, lsn: page.next }
-    await this.#ingest(to, page.batch, { instance: feed, checkpoint })
+    const { page, reading } = await readPage(to.device, from.device)
+    await this.#ingest(to, page.batch, reading)
     return page.hasMore
   }
 
   async #gossip(to: Side, from: Side, picks: readonly number[], withHeads: boolean): Promise<void> {
     if (to === from) return
-    const requester = WHOLE
-    const query = { after: 0n, scope: WHOLE, shared: [WHOLE], requester }
+    const query = { after: 0n, scope: WHOLE, shared: [WHOLE] }
     const { batch } = await from.device.replica.readFeed(query)
     if (batch.entries.length === 0) return
     const entries = picks.map(
@@ -403,15 +399,11 @@ export class World {
     )
     const needed = new Set(entries.map((entry) => entry.commit.id))
     const commits = batch.commits.filter(({ commit }) => withHeads || needed.has(commit.id))
-    await this.#ingest(
-      to,
-      { records: withHeads ? batch.records : [], commits, entries },
-      { instance: from.device.replica.instance }
-    )
+    await this.#ingest(to, { records: withHeads ? batch.records : [], commits, entries })
   }
 
-  async #ingest(to: Side, batch: Batch, source: Parameters<Device['replica']['ingest']>[1]): Promise<void> {
-    await to.device.replica.ingest(batch, source)
+  async #ingest(to: Side, batch: Batch, reading?: FeedReading): Promise<void> {
+    await to.device.replica.ingest(batch, reading)
     for (const { header } of batch.entries) to.offered.add(header.id)
   }
 
@@ -434,7 +426,7 @@ export class World {
   async #check(side: Side): Promise<void> {
     const { replica, store, memory } = side.device
     expect(await fsck(replica, store)).toEqual([])
-    const tip = replica.tip
+    const tip = replica.end.lsn
     let received = 0
     for (const path of this.#paths) {
       const known = await this.#received(side, path)
@@ -454,7 +446,7 @@ export class World {
       expect(await createMemory(replica, SCOPE).private.get(path)).toMatchObject({ value })
     }
     await collect(memory.getUnresolvedConflicts())
-    expect(replica.tip, 'P30: reading writes nothing').toBe(tip)
+    expect(replica.end.lsn, 'P30: reading writes nothing').toBe(tip)
   }
 
   #checkConflictId(id: string, versions: string): void {

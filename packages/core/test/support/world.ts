@@ -12,6 +12,7 @@ import {
   Replica,
   type Runtime
 } from '../../src/index.ts'
+import type { FeedPage, FeedReading } from '../../src/sync/sync-replica.ts'
 
 /** A clock that tests move, with real randomness and timers that never fire by themselves. */
 export class TestRuntime implements Runtime {
@@ -91,22 +92,28 @@ export async function devices(
 
 /** Moves everything `from` has to `to`, page by page, without a network. */
 export async function pull(to: Device, from: Device): Promise<void> {
-  const whole = new Uint8Array(0)
   for (;;) {
-    const feed = from.replica.instance
-    const after = await to.replica.checkpoint(feed, whole)
-    const page = await from.replica.readFeed({
-      after,
-      scope: whole,
-      shared: [whole],
-      requester: to.replica.instance
-    })
-    await to.replica.ingest(page.batch, {
-      instance: feed,
-      checkpoint: { feed, scope: whole, after, lsn: page.next }
-    })
+    const { page, reading } = await readPage(to, from)
+    await to.replica.ingest(page.batch, reading)
     if (!page.hasMore) return
   }
+}
+
+/** The next page of the feed of `from` as a session would have it sent to `to`. */
+export async function readPage(
+  { replica: to }: Device,
+  { replica: from }: Device
+): Promise<{ readonly page: FeedPage; readonly reading: FeedReading }> {
+  const scope = new Uint8Array(0)
+  const feed = from.instance
+  const { place: known, lsn } = await to.progressOf(feed, feed, scope)
+  const isContinued = known !== undefined && (await from.hasPlace(known))
+  const after = isContinued ? lsn : 0n
+  const place = await from.placeOf(to.instance)
+  const places = place !== undefined && (await to.hasPlace(place)) ? [place] : []
+  const page = await from.readFeed({ after, scope, shared: [scope], reader: { store: to.instance, places } })
+  const { end: told, next } = page
+  return { page, reading: { store: feed, known, isContinued, told, feed, scope, after, next } }
 }
 
 /** Lets all devices exchange what they have until nobody learns anything new. */

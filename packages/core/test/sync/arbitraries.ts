@@ -80,6 +80,8 @@ const anyPath = fc.integer({ min: 1, max: 16 }).chain((depth) => bytes(16 * dept
 const anyNumbers = (max: number): fc.Arbitrary<number[]> =>
   fc.uniqueArray(fc.nat({ max }), { maxLength: 16 }).map((numbers) => numbers.sort((a, b) => a - b))
 
+const anyPlace = fc.record({ lsn: anyLsn, mark: bytes(8) })
+
 /** Any message there is. */
 export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   fc.record({
@@ -94,13 +96,13 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     type: fc.constant('auth' as const),
     actor: anyActor,
     records: fc.array(anyRecord, { maxLength: 4 }),
-    tip: anyLsn,
-    feed: bytes(16)
+    feed: bytes(16),
+    known: orNone(anyPlace)
   }),
-  fc.record({ type: fc.constant('echo' as const), head: orNone(anyCommit) }),
+  fc.record({ type: fc.constant('echo' as const), hasPlace: fc.boolean(), head: orNone(anyCommit) }),
   fc.record({
     type: fc.constant('begin' as const),
-    tip: anyLsn,
+    end: anyPlace,
     instance: orNone(bytes(16)),
     feed: orNone(bytes(16)),
     request: orNone(
@@ -113,16 +115,21 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   }),
   fc.record({
     type: fc.constant('feed' as const),
-    tip: anyLsn,
     instance: orNone(bytes(16)),
     feed: orNone(bytes(16))
   }),
-  fc.record({ type: fc.constant('since' as const), after: anyLsn, instance: orNone(bytes(16)) }),
+  fc.record({
+    type: fc.constant('since' as const),
+    after: anyLsn,
+    instance: orNone(bytes(16)),
+    known: orNone(anyPlace)
+  }),
   fc.record({
     type: fc.constant('page' as const),
     batch: anyBatch,
     next: anyLsn,
-    hasMore: fc.boolean()
+    hasMore: fc.boolean(),
+    end: orNone(anyPlace)
   }),
   fc.record({ type: fc.constant('done' as const), received: fc.nat() }),
   fc.record({ type: fc.constant('error' as const), code: fc.stringMatching(/^[A-Z_]{1,64}$/) })

@@ -43,7 +43,7 @@ describe('a session that hears nothing', () => {
     expect(honest.runtime.timers.size).toBe(0)
     await idle.impostor.send({
       type: 'begin',
-      tip: 99n,
+      end: { lsn: 99n, mark: new Uint8Array(8) },
       instance: undefined,
       feed: undefined,
       request: { direction: 'push', scope: new Uint8Array(0), paths: undefined }
@@ -155,7 +155,7 @@ describe('ending a session', () => {
   it('because of a failure of our own tells the peer no more than that', async () => {
     const [a, b] = await pair()
     const line = new Line(a, b)
-    b.replica.checkpoint = async () => {
+    b.replica.progressOf = async () => {
       throw new Error('the disk under /home/ada is gone')
     }
     const serving = serveSession(listenerOf(line, b))

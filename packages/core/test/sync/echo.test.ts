@@ -124,7 +124,7 @@ describe('a restored store that has become a new instance', () => {
     const again = await restored(a, backup)
     await sync(c, again, { direction: 'pull' })
     for (let i = 0; i < 8; i++) await again.memory.public.put(`new/${i}`, i)
-    expect(again.replica.tip).toBeGreaterThan(a.replica.tip)
+    expect(again.replica.end.lsn).toBeGreaterThan(a.replica.end.lsn)
     await sync(b, again, { direction: 'pull' })
     expect(await liveIds(b)).toHaveLength(15)
   })

@@ -23,19 +23,21 @@ async function adversaries(): Promise<{ honest: Device; mallory: Device }> {
   return { honest, mallory }
 }
 
+const END = { lsn: 1_000_000n, mark: new Uint8Array(8).fill(1) }
+
 const begin: Message = {
   type: 'begin',
-  tip: 1_000_000n,
+  end: END,
   instance: undefined,
   feed: undefined,
   request: { direction: 'push', scope: NOTHING, paths: undefined }
 }
 
 function page(changes: Partial<PageMessage> = {}): PageMessage {
-  return { type: 'page', batch: EMPTY_BATCH, next: 1n, hasMore: false, ...changes }
+  return { type: 'page', batch: EMPTY_BATCH, next: 1n, hasMore: false, end: END, ...changes }
 }
 
-const since: Message = { type: 'since', after: 0n, instance: undefined }
+const since: Message = { type: 'since', after: 0n, instance: undefined, known: undefined }
 const done: Message = { type: 'done', received: 0 }
 
 /** The code an honest end tells before it closes, and the one its owner gets. */
@@ -49,7 +51,7 @@ describe('the handshake', () => {
   it('refuses whoever does not know the secret, before it shows or stores anything', async () => {
     for (const confront of [dialledBy, reaching]) {
       const { honest, mallory } = await adversaries()
-      const tip = honest.replica.tip
+      const tip = honest.replica.end.lsn
       const handshakeKey = new Uint8Array(32).fill(9)
       const { impostor, ended } = confront(mallory.replica, honest, { handshakeKey })
       const seen: string[] = []
@@ -64,7 +66,7 @@ describe('the handshake', () => {
       expect(new Set(seen)).toEqual(
         new Set(confront === dialledBy ? ['hello', 'proof', 'error'] : ['hello', 'error'])
       )
-      expect(honest.replica.tip).toBe(tip)
+      expect(honest.replica.end.lsn).toBe(tip)
     }
   })
 
@@ -125,8 +127,8 @@ describe('the handshake', () => {
       type: 'auth',
       actor: honest.replica.actor,
       records: await honest.replica.credentials(),
-      tip: 1n,
-      feed: new Uint8Array(16)
+      feed: new Uint8Array(16),
+      known: undefined
     }
     const cases = [
       [mallory.replica, foreign, 'SYNC_BAD_PROOF'],
@@ -156,6 +158,7 @@ describe('the handshake', () => {
     const { actor } = honest.replica
     const forge = (key: DeviceKey, changes: object): Message => ({
       type: 'echo',
+      hasPlace: false,
       head: signCommit(key, {
         space: honest.replica.space,
         actor,
@@ -266,9 +269,9 @@ describe('a peer that sends what was not asked for', () => {
   it('is sent away: pages that do not go forward, or a feed that is as it was', async () => {
     const backwards: Message[] = [
       page({ next: 0n, hasMore: true }),
-      { type: 'feed', tip: 5n, instance: undefined, feed: undefined }
+      { type: 'feed', instance: undefined, feed: undefined }
     ]
-    const answers = [...backwards, { type: 'since', after: 0n, instance: undefined } as Message]
+    const answers = [...backwards, since]
     for (const answer of answers) {
       const { honest, mallory } = await adversaries()
       const { impostor, ended } = dialledBy(mallory.replica, honest)
@@ -328,7 +331,7 @@ describe('a peer that lies', () => {
       }
     ]
     await sync(honest, mallory)
-    const before = [honest.replica.tip, await liveIds(honest)]
+    const before = [honest.replica.end.lsn, await liveIds(honest)]
     for (const batch of bad) {
       const { impostor, ended } = dialledBy(mallory.replica, honest)
       await impostor.greet('dialer')
@@ -337,7 +340,7 @@ describe('a peer that lies', () => {
       await impostor.send(page({ batch, next: 1_000_000n }))
       expect((await codesOf(impostor, ended))[1]).toBe('SYNC_BAD_PROOF')
     }
-    expect([honest.replica.tip, await liveIds(honest)]).toEqual(before)
+    expect([honest.replica.end.lsn, await liveIds(honest)]).toEqual(before)
   })
 
   it('about its instance has nothing kept from the device it names', async () => {
@@ -353,8 +356,7 @@ describe('a peer that lies', () => {
     const { batch } = await mallory.replica.readFeed({
       after: 0n,
       scope: NOTHING,
-      shared: [NOTHING],
-      requester: NOTHING
+      shared: [NOTHING]
     })
     await impostor.send(page({ batch, next: 1_000_000n }))
     await impostor.expect('done')
@@ -379,7 +381,7 @@ describe('a peer that lies', () => {
     await impostor.greet('dialer')
     await impostor.send(begin)
     await impostor.expect('since')
-    await impostor.send(page({ next: victim.replica.tip }))
+    await impostor.send(page({ next: victim.replica.end.lsn }))
     await impostor.expect('done')
     await impostor.send({ type: 'error', code: 'SYNC_REFUSED' })
     await ended
@@ -421,7 +423,6 @@ describe('P28: a peer that goes on and on', () => {
     for (let next = await impostor.receive(); next?.type === 'since'; next = await impostor.receive()) {
       await impostor.send({
         type: 'feed',
-        tip: 9n,
         instance: undefined,
         feed: new Uint8Array(16).fill(++count)
       })
@@ -456,7 +457,7 @@ describe('P28: a peer that goes on and on', () => {
   it('of whatever bytes gets an answer with a code, and the store stays as it was', async () => {
     const { honest, mallory } = await adversaries()
     await sync(honest, mallory)
-    const before = [honest.replica.tip, await liveIds(honest)]
+    const before = [honest.replica.end.lsn, await liveIds(honest)]
     const anyFrames = fc.array(
       fc.oneof(
         fc.uint8Array({ maxLength: 200 }),
@@ -480,7 +481,7 @@ describe('P28: a peer that goes on and on', () => {
       }),
       { numRuns: 150 }
     )
-    expect([honest.replica.tip, await liveIds(honest)]).toEqual(before)
+    expect([honest.replica.end.lsn, await liveIds(honest)]).toEqual(before)
   })
 })
 

@@ -93,14 +93,14 @@ export class Impostor {
     if (role === 'listener') await this.#authenticate()
     const head = await this.#replica.headOf(actor)
     if (role === 'dialer') await this.expect('echo')
-    await this.#say({ type: 'echo', head })
+    await this.#say({ type: 'echo', hasPlace: false, head })
     if (role === 'listener') await this.expect('echo')
   }
 
   async #authenticate(): Promise<void> {
-    const { actor, instance, tip } = this.#replica
+    const { actor, instance } = this.#replica
     const records = await this.#replica.credentials()
-    await this.#say({ type: 'auth', actor, records, tip, feed: feedId(instance, WHOLE) })
+    await this.#say({ type: 'auth', actor, records, feed: feedId(instance, WHOLE), known: undefined })
   }
 
   async #say(message: Message): Promise<void> {

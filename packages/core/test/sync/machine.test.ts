@@ -18,6 +18,7 @@ import { anyMessage } from './arbitraries.ts'
 
 const KEY = filled(7, 32)
 const WHOLE = [new Uint8Array(0)]
+const END = { lsn: 5n, mark: filled(8, 8) }
 
 /** A state machine with a replica that answers at once and has nothing. */
 class End {
@@ -32,7 +33,7 @@ class End {
     this.own = {
       actor: this.epoch.actor,
       instance: filled(role === 'dialer' ? 1 : 2, 16),
-      tip: 5n,
+      end: END,
       shared: WHOLE
     }
     this.state = createSession({
@@ -65,18 +66,19 @@ class End {
   #answer(output: SessionOutput): SessionInput | undefined {
     switch (output.type) {
       case 'read-credentials':
-        return { type: 'credentials', records: [this.epoch] }
+        return { type: 'credentials', records: [this.epoch], known: undefined }
       case 'read-head':
-        return { type: 'head', head: undefined }
+        return { type: 'head', head: undefined, hasPlace: false }
       case 'recognise':
         return { type: 'recognised' }
       case 'admit':
-        return { type: 'admitted', isMember: true, lsn: 0n }
-      case 'read-checkpoint':
-        return { type: 'checkpoint', lsn: 0n }
+        return { type: 'admitted', isMember: true }
+      case 'read-progress':
+        return { type: 'progress', progress: { place: undefined, lsn: 0n } }
       case 'read-feed':
+        return { type: 'page', page: { batch: EMPTY_BATCH, next: 5n, hasMore: false, end: END } }
       case 'read-paths':
-        return { type: 'page', page: { batch: EMPTY_BATCH, next: 5n, hasMore: false } }
+        return { type: 'page', page: { batch: EMPTY_BATCH, next: 1n, hasMore: false } }
       case 'ingest':
         return { type: 'ingested', report: { applied: 0, held: 0, known: 0, conflicts: 0 } }
       default:
@@ -105,13 +107,15 @@ function ready(): Record<SessionRole, End> {
 
 const request = { direction: 'both', scope: new Uint8Array(0), paths: undefined } as const
 
+const anyEnd = fc.record({ lsn: fc.constantFrom(0n, 5n, 9n), mark: fc.constantFrom(END.mark, filled(9, 8)) })
+
 /** Messages as a peer would send that has read the protocol, mixed with ones that are merely well formed. */
 const anyConversation = fc.array(
   fc.oneof(
     anyMessage,
     fc.record({
       type: fc.constant('begin' as const),
-      tip: fc.constantFrom(0n, 5n, 9n),
+      end: anyEnd,
       instance: fc.constant(undefined),
       feed: fc.constantFrom(undefined, filled(9, 16)),
       request: fc.constantFrom(undefined, request, { ...request, direction: 'pull' as const })
@@ -119,13 +123,15 @@ const anyConversation = fc.array(
     fc.record({
       type: fc.constant('since' as const),
       after: fc.constantFrom(0n, 1n, 5n),
-      instance: fc.constant(undefined)
+      instance: fc.constant(undefined),
+      known: fc.option(anyEnd, { nil: undefined })
     }),
     fc.record({
       type: fc.constant('page' as const),
       batch: fc.constant(EMPTY_BATCH),
       next: fc.constantFrom(0n, 1n, 5n, 9n),
-      hasMore: fc.boolean()
+      hasMore: fc.boolean(),
+      end: fc.option(anyEnd, { nil: undefined })
     }),
     fc.constant({ type: 'done' as const, received: 0 })
   ),

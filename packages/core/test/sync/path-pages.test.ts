@@ -47,7 +47,7 @@ describe('pages of single paths', () => {
       const page = await pages.next()
       hasMore = page.hasMore
       sent.push(page.batch)
-      const frame = encodeMessage({ type: 'page', batch: page.batch, next: 1n, hasMore })
+      const frame = encodeMessage({ type: 'page', batch: page.batch, next: 1n, hasMore, end: undefined })
       expect(frame.length).toBeLessThanOrEqual(MAX_FRAME_BYTES)
     }
     expect(sent.flatMap(({ records }) => records)).toHaveLength(512)

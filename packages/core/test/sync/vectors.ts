@@ -6,8 +6,9 @@ import { merkleLeaf } from '../../src/entry/merkle.ts'
 import { createEpoch } from '../../src/entry/records.ts'
 import type { SpaceId } from '../../src/entry/space-keys.ts'
 import { type Batch, encodeBatch } from '../../src/sync/batch.ts'
+import { FEED_START, placeAfter } from '../../src/sync/feed-place.ts'
 import { handshakeMac } from '../../src/sync/handshake-mac.ts'
-import { checkpointFeed, feedId, sourceId } from '../../src/sync/identity.ts'
+import { feedId, storeId } from '../../src/sync/identity.ts'
 import { encodeInvitation, invitationId } from '../../src/sync/invitation.ts'
 import { joinMac } from '../../src/sync/join.ts'
 import { encodeMessage, type Message } from '../../src/sync/messages.ts'
@@ -26,6 +27,8 @@ const HELLOS = {
 const HANDSHAKE_KEY = filled(0x4b, 32)
 const SCOPE = filled(0x70, 16)
 const FEED = feedId(filled(0x11, 16), [SCOPE])
+const MARK = filled(0x3b, 8)
+const END = { lsn: 300n, mark: MARK }
 
 /** A commit of four, of which a batch has the second and the third. */
 function partOfCommit(): Batch {
@@ -51,31 +54,47 @@ const MESSAGES: readonly Message[] = [
     type: 'auth',
     actor: ACTOR,
     records: [createEpoch(alice, SPACE, 1, filled(3, 16), undefined)],
-    tip: 300n,
-    feed: FEED
+    feed: FEED,
+    known: undefined
   },
-  { type: 'echo', head: undefined },
-  { type: 'echo', head: commitOf([header()]) },
-  { type: 'begin', tip: 300n, instance: undefined, feed: undefined, request: undefined },
+  {
+    type: 'auth',
+    actor: ACTOR,
+    records: [],
+    feed: FEED,
+    known: { lsn: 300n, mark: MARK }
+  },
+  { type: 'echo', hasPlace: false, head: undefined },
+  { type: 'echo', hasPlace: true, head: commitOf([header()]) },
+  { type: 'begin', end: END, instance: undefined, feed: undefined, request: undefined },
   {
     type: 'begin',
-    tip: 300n,
+    end: END,
     instance: filled(0x12, 16),
     feed: FEED,
     request: { direction: 'both', scope: SCOPE, paths: undefined }
   },
   {
     type: 'begin',
-    tip: 0n,
+    end: END,
     instance: undefined,
     feed: undefined,
     request: { direction: 'pull', scope: new Uint8Array(0), paths: [SCOPE] }
   },
-  { type: 'feed', tip: 9n, instance: undefined, feed: FEED },
-  { type: 'feed', tip: 9n, instance: undefined, feed: undefined },
-  { type: 'since', after: 5_000_000_000n, instance: undefined },
-  { type: 'page', batch: { records: [], commits: [], entries: [] }, next: 23n, hasMore: false },
-  { type: 'page', batch: partOfCommit(), next: 24n, hasMore: true },
+  { type: 'feed', instance: undefined, feed: FEED },
+  { type: 'feed', instance: undefined, feed: undefined },
+  { type: 'since', after: 5_000_000_000n, instance: undefined, known: undefined },
+  { type: 'since', after: 300n, instance: undefined, known: END },
+  { type: 'since', after: 299n, instance: undefined, known: END },
+  { type: 'page', batch: { records: [], commits: [], entries: [] }, next: 300n, hasMore: false, end: END },
+  { type: 'page', batch: partOfCommit(), next: 24n, hasMore: true, end: END },
+  {
+    type: 'page',
+    batch: { records: [], commits: [], entries: [] },
+    next: 1n,
+    hasMore: false,
+    end: undefined
+  },
   { type: 'done', received: 2 },
   { type: 'error', code: 'SYNC_NOT_A_MEMBER' }
 ]
@@ -106,8 +125,11 @@ export function vectors(): Record<string, unknown> {
       feedOfWholeSpace: toHex(feedId(filled(0x11, 16), [new Uint8Array(0)])),
       feedOfTwoScopes: toHex(feedId(filled(0x11, 16), [filled(0x71, 32), SCOPE])),
       feedOfNothing: toHex(feedId(filled(0x11, 16), [])),
-      source: toHex(sourceId(alice.id, filled(0x11, 16))),
-      checkpoint: toHex(checkpointFeed(alice.id, FEED))
+      store: toHex(storeId(alice.id, filled(0x11, 16)))
+    },
+    place: {
+      mark: toHex(placeAfter({ lsn: 299n, mark: MARK }, ['5a'.repeat(16)]).mark),
+      ofTwo: toHex(placeAfter(FEED_START, ['01'.repeat(16), '02'.repeat(16)]).mark)
     },
     join: {
       invitation: toHex(invitationId(secret)),

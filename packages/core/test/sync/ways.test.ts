@@ -47,7 +47,7 @@ const WAYS: Readonly<Record<string, (to: Device, from: Device) => Promise<unknow
   'broadcasts, in any order and twice': async (to, from) => {
     for (const path of [...tokens(from).reverse(), ...tokens(from)]) {
       const message = encodeBatch(await from.replica.readPaths([path], [WHOLE]))
-      await to.replica.ingest(decodeBatch(message), { instance: new Uint8Array(16) })
+      await to.replica.ingest(decodeBatch(message))
     }
   }
 }

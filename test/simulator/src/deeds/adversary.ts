@@ -219,7 +219,10 @@ export class Adversary {
               return { ...page, batch: { ...page.batch, entries } }
             }
           }
-        : { tip: deed.pick % 2 === 0 ? 0n : replica.tip + BigInt(deed.pick) }
+        : {
+            end: { ...replica.end, lsn: deed.pick % 2 === 0 ? 0n : replica.end.lsn + BigInt(deed.pick) },
+            hasPlace: async () => deed.pick % 3 === 0
+          }
     const [mine, theirs] = this.#traffic.connect(this.#device, victim, { allowed: [''] })
     this.#traffic.serve(victim, this.#device, theirs, [''])
     try {
@@ -243,7 +246,13 @@ export class Adversary {
       await impostor.greet('dialer')
       if (deed.kind === 'say-nothing') return
       const request = { direction: 'push', scope: NO_BYTES, paths: undefined } as const
-      const begin: Message = { type: 'begin', tip: 1_000n, instance: undefined, feed: undefined, request }
+      const begin: Message = {
+        type: 'begin',
+        end: { lsn: 1_000n, mark: new Uint8Array(8) },
+        instance: undefined,
+        feed: undefined,
+        request
+      }
       await impostor.send(begin)
       if (deed.kind === 'oversize') await mine.sendOversized()
       if (deed.kind === 'bomb-frame') await impostor.sendFrame(bombFrame())

@@ -56,6 +56,8 @@ describe('two programs of one space, overheard', () => {
   let b: App
   /** What errors of the library say: message, code and stack. */
   const complaints: string[] = []
+  /** What Node would write down about each program if it crashed. */
+  const reports: string[] = []
   /** What the homes' files showed while both programs ran. */
   let openFiles: string[]
   let dialledByB: unknown[]
@@ -153,6 +155,7 @@ describe('two programs of one space, overheard', () => {
     )
 
     openFiles = [...(await findInFiles(a.home, canaries)), ...(await findInFiles(b.home, canaries))]
+    for (const app of [a, b]) reports.push(await app.ask('report'))
     dialledByB = await b.ask<unknown[]>('dialled')
     await b.close()
     await a.close()
@@ -199,6 +202,31 @@ describe('two programs of one space, overheard', () => {
 
   it('say nothing of memory on standard error', () => {
     for (const { child } of [a, b]) expect(findCanaries(Buffer.from(child.stderr), canaries)).toEqual([])
+  })
+
+  it('show nothing in the report that Node writes of a crash', () => {
+    expect(reports.length).toBe(2)
+    expect(findCanaries(Buffer.from(reports.join('\n')), canaries)).toEqual([])
+  })
+
+  it('keep a passphrase to themselves, the right one and a wrong one', async () => {
+    const secrets = ['right passphrase', 'wrong passphrase'].map((name): Canary => {
+      return { name, bytes: Buffer.from(canaryText(name.replace(' ', '-'))) }
+    })
+    const [right, wrong] = secrets.map(({ bytes }) => bytes.toString())
+    const told: string[] = []
+    const open = async (secret: string | undefined): Promise<unknown> => {
+      const app = App.start(sandbox, 'locked')
+      const error = await app.ask('open', { secret }).catch((reason: unknown) => reason)
+      told.push(await app.ask('report'), error instanceof AppError ? error.told : '')
+      await app.close()
+      told.push(app.child.stderr, app.child.stdout.toString())
+      return error
+    }
+    expect(await open(right)).toBe(null)
+    expect(await open(wrong)).toMatchObject({ code: 'STORE_WRONG_KEY' })
+    expect(findCanaries(Buffer.from(told.join('\n')), secrets)).toEqual([])
+    expect(await findInFiles(join(sandbox.directory, 'locked'), secrets)).toEqual([])
   })
 
   it('and the command says no value, no private name and no secret when it fails on the same home', async () => {

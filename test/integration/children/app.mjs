@@ -20,7 +20,8 @@ import {
   initHome,
   joinHome,
   keyFile,
-  openMemory
+  openMemory,
+  passphrase
 } from 'cis-memory'
 import { doom } from './doom.mjs'
 import { works } from './works.mjs'
@@ -49,15 +50,10 @@ const say = (...line) => process.stdout.write(`${JSON.stringify(line)}\n`)
 const tell = (domain, done) => say(0, 'wrote', { domain, ...done })
 
 const actions = {
-  open: async ({ scope = '/', ...names }) => {
+  open: async ({ scope = '/', secret, ...names }) => {
     const history = { keepDays: 30, keepVersions: 0 }
-    memory = await openMemory({
-      directory,
-      key: keyFile(homeAt(directory).keyFile),
-      scope,
-      history,
-      ...names
-    })
+    const key = secret === undefined ? keyFile(homeAt(directory).keyFile) : passphrase(secret)
+    memory = await openMemory({ directory, key, scope, history, ...names })
   },
 
   init: ({ device }) => initHome({ home: directory, space: 'team', device, listen: [] }),
@@ -108,6 +104,9 @@ const actions = {
 
   /** Has it die at a later step: see doom.mjs. */
   doom,
+
+  /** What Node writes down about a process that crashes. */
+  report: () => JSON.stringify(process.report.getReport()),
 
   /** Gives its rights up for those of another account. */
   demote: ({ id }) => {

@@ -29,6 +29,8 @@ interface Device {
   isConnected: boolean
   /** Whether its history was cleaned. */
   isCleaned: boolean
+  /** How often it may have begun to write under a new name: a death between the halves of a lease is a doubt. */
+  maxEpochs: number
 }
 
 /** A space with a device that listens and one that dials, and the wire between them. */
@@ -74,6 +76,7 @@ export class World implements AsyncDisposable {
       [3, 'joining']
     ] as const)
     const isTogether = kind === 'joining' || this.#random.chance(0.4)
+    if (kind === 'opening' || kind === 'closing') victim.maxEpochs++
     if (isTogether) await this.#connect(this.#host)
     if (kind === 'joining') {
       const newcomer = await this.#join()
@@ -241,7 +244,7 @@ export class World implements AsyncDisposable {
       ...(await device.app.ask<string[]>('untyped', { path: 'typed', words: ledger.words }))
     ]
     assert.deepEqual(complaints, [], `${device.name} after its death`)
-    assert.equal(inspection.epochs, 1, `${device.name} goes on under another name`)
+    assert.ok(inspection.epochs <= device.maxEpochs, `${device.name} goes on under another name`)
     const verdict = await device.app.ask<{ state: string; noted?: string }>('verify', { noted: ledger.head })
     const noted = ledger.head === undefined ? undefined : 'found'
     assert.deepEqual([verdict.state, verdict.noted], ['intact', noted], `the audit log of ${device.name}`)
@@ -315,7 +318,14 @@ export class World implements AsyncDisposable {
   }
 
   #device(name: string, app: App): Device {
-    return { name, app, ledger: new Ledger(this.#records), isConnected: false, isCleaned: false }
+    return {
+      name,
+      app,
+      ledger: new Ledger(this.#records),
+      isConnected: false,
+      isCleaned: false,
+      maxEpochs: 2
+    }
   }
 
   #doom(kind: keyof typeof MAX_STEPS): Doom {

@@ -10,6 +10,7 @@ import type { RowReader } from '@cis-memory/store'
 import { equalBytes } from '../entry/bytes.ts'
 import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'
 import { ID_BYTES } from '../entry/hash.ts'
+import { TOKEN_BYTES } from '../entry/path.ts'
 import { type FeedPlace, isSamePlace, MARK_BYTES } from '../sync/feed-place.ts'
 import type { FeedProgress, FeedReading } from '../sync/sync-replica.ts'
 import { checkpointKey, checkpointsOf, peerStoreKey } from './rows.ts'
@@ -43,7 +44,7 @@ export async function progressOf(
 ): Promise<FeedProgress> {
   const line = await lineOf(rows, store)
   if (line === undefined) return { place: undefined, lsn: 0n }
-  return { place: line.place, lsn: await checkpoint(rows, checkpointKey(line.name, feed, scope)) }
+  return { place: line.place, lsn: await readUpTo(rows, line.name, feed, scope) }
 }
 
 /**
@@ -86,8 +87,8 @@ export async function recordCheckpoint(
   line: Uint8Array,
   { feed, scope, after, next }: FeedReading
 ): Promise<void> {
-  const key = checkpointKey(line, feed, scope)
-  if ((await checkpoint(transaction, key)) >= after) transaction.put(key, encodeCbor(next))
+  if ((await readUpTo(transaction, line, feed, scope)) < after) return
+  transaction.put(checkpointKey(line, feed, scope), encodeCbor(next))
 }
 
 /** Has everything of a line read again. */
@@ -99,7 +100,13 @@ export async function forgetProgress(
   for await (const key of rows.keys(checkpointsOf(line))) transaction.delete(key)
 }
 
-async function checkpoint(rows: Rows, key: Uint8Array): Promise<bigint> {
-  const row = await rows.get(key)
-  return row === undefined ? 0n : BigInt(decodeCbor(row) as number | bigint)
+/** What was read within a wider scope has been read within this one too. */
+async function readUpTo(rows: Rows, line: Uint8Array, feed: Uint8Array, scope: Uint8Array): Promise<bigint> {
+  let furthest = 0n
+  for (let length = 0; length <= scope.length; length += TOKEN_BYTES) {
+    const row = await rows.get(checkpointKey(line, feed, scope.subarray(0, length)))
+    const lsn = row === undefined ? 0n : BigInt(decodeCbor(row) as number | bigint)
+    if (lsn > furthest) furthest = lsn
+  }
+  return furthest
 }

@@ -63,6 +63,19 @@ describe('P22: a sync within a scope', () => {
     expect(await liveIds(b)).toEqual(await liveIds(a))
   })
 
+  it('goes on from where a wider one has read to', async () => {
+    const [a, b] = await pair()
+    await putEverywhere(a, 'a')
+    await sync(a, b)
+    const scope = token(a, '/acme/web')
+    expect(await sync(b, a, { scope })).toMatchObject({ sent: 0, received: 0 })
+    await a.memory.public.put('acme/web/late', 1)
+    await a.memory.public.put('other/late', 1)
+    expect(await sync(b, a, { scope })).toMatchObject({ sent: 0, received: 1 })
+    await sync(b, a)
+    expect(await liveIds(b)).toEqual(await liveIds(a))
+  })
+
   it('gives no more than what its owner shares, whatever is asked for', async () => {
     const [a, b] = await pair()
     await putEverywhere(b, 'b')

@@ -32,12 +32,14 @@ const KINDS: Readonly<Record<string, string>> = {
   K: 'ids of conflicts',
   L: 'the feed',
   M: 'identity',
+  N: 'places of the feed',
   O: 'commits',
   P: 'proposed merges',
   Q: 'held entries',
   R: 'ids of conflicts',
   S: 'members',
   U: 'links of curated memory',
+  W: 'places of the feeds of peers',
   Y: 'history',
   Z: 'ended conflicts'
 }

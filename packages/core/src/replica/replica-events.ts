@@ -6,7 +6,6 @@ import type {
 import type { StaleCurated } from '../curated/curated-types.ts'
 import type { OverwrittenKey } from '../documents/overwritten.ts'
 import type { Conflict, Domain, EntryId } from '../versions.ts'
-
 import type { EpochReason } from './epoch-row.ts'
 
 /** What a replica tells its handles. Each handle passes on what lies in its scope. */

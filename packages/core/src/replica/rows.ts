@@ -42,7 +42,8 @@ function kind(letter: string): Uint8Array {
 
 /** All keys that start with a prefix. */
 export function prefixRange(prefix: Uint8Array): RowRange {
-  const lt = prefix.slice()
+  // Not `slice`: that of a `Buffer` shares its bytes.
+  const lt = new Uint8Array(prefix)
   for (let at = lt.length - 1; at >= 0; at--) {
     if (lt[at] !== 0xff) {
       lt[at] = (lt[at] as number) + 1

@@ -1,7 +1,10 @@
-import { CorruptRowError, type MemoryStore, type RowStore, type Store } from '@cis-memory/store'
+import { readFile } from 'node:fs/promises'
+import { CorruptRowError, MemoryStore, type RowStore, type Store } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
 import { checkRows } from '../../src/replica/check-rows.ts'
 import { type Device, devices } from '../support/world.ts'
+
+const VALUE = Uint8Array.of(1)
 
 /** The same store with damaged rows: those that a test picks by their first letter. */
 function damaged(store: Store, letters: string): Store {
@@ -37,12 +40,26 @@ describe('a check of the rows', () => {
 
   it('counts what is damaged by kind, and reads on behind each', async () => {
     const { store, replica } = await written()
-    const check = await checkRows(damaged(store as MemoryStore, 'EY'), {})
+    const check = await checkRows(damaged(store, 'EY'), {})
     expect(check.damaged).toEqual([
       { partition: 'public', kind: 'live entries', count: 2 },
       { partition: 'public', kind: 'history', count: 2 }
     ])
     expect(check.checked).toBe((await replica.checkRows()).checked)
+  })
+
+  it('has a name for what each kind of row holds', async () => {
+    const source = await readFile(new URL('../../src/replica/rows.ts', import.meta.url), 'utf8')
+    const letters = [...source.matchAll(/= kind\('(.)'\)/g)].map(([, letter]) => letter as string)
+    expect(letters).toContain('E')
+    const store = new MemoryStore()
+    const changes = letters.map(
+      (letter) => ({ type: 'put', key: Buffer.from(letter), value: VALUE }) as const
+    )
+    await store.partition('public').write(changes)
+    const check = await checkRows(damaged(store, letters.join('')), {})
+    expect(check.damaged.map(({ kind }) => kind)).not.toContain('rows that cannot be told')
+    expect(check.checked).toBe(letters.length)
   })
 
   it('ends with its signal', async () => {

@@ -24,11 +24,12 @@ export class Checks {
 
   async check(device: Device, contents: Contents): Promise<void> {
     const { disk, replica } = device
-    const complaints = await fsck(replica, disk, (commit, by) => {
+    const isSigned: typeof isSignedBy = (commit, by) => {
       const name = `${commit.id} ${by}`
       if (!this.#signed.has(name) && isSignedBy(commit, by)) this.#signed.add(name)
       return this.#signed.has(name)
-    })
+    }
+    const complaints = await fsck(replica, disk, { isSigned })
     promised(complaints.length === 0, 'P14: all rows agree', () => complaints.join('; '))
     this.#checkLive(contents)
     await this.#checkRead(device, contents)

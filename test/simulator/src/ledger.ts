@@ -118,7 +118,7 @@ export class Ledger {
   }
 
   /** Whether the number of an entry may be in use twice. */
-  isMurky({ actor, n }: Claim): boolean {
+  isMurky({ actor, n }: Pick<Claim, 'actor' | 'n'>): boolean {
     return n > (this.#splits.get(actor) ?? Number.POSITIVE_INFINITY)
   }
 

@@ -169,12 +169,13 @@ export class World {
 
   /** What does not agree among the rows of a device. */
   complaints(device: SimulatedDevice, { replica }: Running): Promise<string[]> {
-    return fsck(replica, device.disk.rows, (commit, author) => {
+    const isSigned: typeof isSignedBy = (commit, author) => {
       const name = `${commit.id} ${toHex(commit.signature)} ${author}`
-      const isSigned = this.#signatures.get(name) ?? isSignedBy(commit, author)
-      this.#signatures.set(name, isSigned)
-      return isSigned
-    })
+      const holds = this.#signatures.get(name) ?? isSignedBy(commit, author)
+      this.#signatures.set(name, holds)
+      return holds
+    }
+    return fsck(replica, device.disk.rows, { isSigned, isMurky: (dot) => this.ledger.isMurky(dot) })
   }
 
   /** Stops a device without a word, and opens it again later. */

@@ -1,4 +1,4 @@
-import { type ActorId, covers, includes } from '@cis-memory/clock'
+import { type ActorId, covers, type Dot, includes } from '@cis-memory/clock'
 import type { Row, RowReader, Store } from '@cis-memory/store'
 import { applyUpdate, Doc, type Snapshot, snapshot, snapshotContainsUpdate } from 'yjs'
 import { conflictId, conflictKind } from '../../src/conflict/detect.ts'
@@ -45,15 +45,18 @@ async function rowsOf(reader: RowReader): Promise<Rows> {
   return rows
 }
 
-/**
- * Everything that does not agree, in words.
- *
- * @param isSigned for whoever checks the same commits many times and knows which signatures hold
- */
+export interface FsckOptions {
+  /** For whoever checks the same commits many times and knows which signatures hold. */
+  readonly isSigned?: typeof isSignedBy
+  /** Whether two stores may have written as the actor of an entry by then, though nothing here proves it. */
+  readonly isMurky?: (dot: Dot) => boolean
+}
+
+/** Everything that does not agree, in words. */
 export async function fsck(
   replica: Replica,
   store: Store,
-  isSigned: typeof isSignedBy = isSignedBy
+  { isSigned = isSignedBy, isMurky = () => false }: FsckOptions = {}
 ): Promise<string[]> {
   const complaints: string[] = []
   const complain = (what: string): void => {
@@ -66,7 +69,8 @@ export async function fsck(
     covers(later, earlier) && !lacks(opened.get(later.id), opened.get(earlier.id), held)
   const live = (rows.get('E') ?? []).flatMap((row) => checkLiveRow(row, replaces, complain))
   const heads = await checkCommits(replica, rows, isSigned, complain)
-  checkEntries(replica, rows, live, heads, complain)
+  const isForked = (dot: Dot): boolean => replica.membership.isForked(dot.actor) || isMurky(dot)
+  checkEntries(isForked, rows, live, heads, complain)
   checkFeed(replica, rows, live, complain)
   checkPlaces(replica, rows, complain)
   checkConflicts(opened, rows, complain)
@@ -153,7 +157,7 @@ async function checkCommits(
 
 /** Each live entry has its proof; what it has seen is proven; an actor that did not fork has one per path (P5, P9). */
 function checkEntries(
-  replica: Replica,
+  isForked: (dot: Dot) => boolean,
   rows: Rows,
   live: readonly StoredEntry[],
   heads: ReadonlyMap<ActorId, Commit>,
@@ -177,7 +181,7 @@ function checkEntries(
     const place = `${toHex(entry.header.path)} ${actor}`
     const other = places.get(place)
     // A save that lacks what its actor wrote before covers that, and leaves it there.
-    if (other !== undefined && !replica.membership.isForked(actor) && !covers(entry, other))
+    if (other !== undefined && !isForked(entry.dot) && !covers(entry, other))
       complain(`actor ${actor} has two live entries at one path`)
     places.set(place, entry)
   }

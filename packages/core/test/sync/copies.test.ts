@@ -100,6 +100,8 @@ describe('two copies of a machine', () => {
 
   it('P3 P11: are told apart though both were asked before anything told them apart', async () => {
     const { hub, original, copy, source } = await story()
+    // Both confirm this one place.
+    await pull(hub, original)
     await putMany(source, 'to the original', 3)
     await sync(original, source, { direction: 'pull' })
     await putMany(copy, 'acknowledged', 3)

@@ -43,6 +43,11 @@ beforeEach(async () => {
 /** Opens the home of a program and goes on the network. */
 async function start(app: App): Promise<App> {
   await app.ask('open')
+  return goOnline(app)
+}
+
+/** It connects to whom it knows by itself from then on. */
+async function goOnline(app: App): Promise<App> {
   await app.ask('listen', { dialOnly: true })
   return app
 }
@@ -139,7 +144,7 @@ it('a copy of a running store and the store itself both write on; the copy has a
 
 /**
  * Puts rows back to what they were, so that nothing on this machine shows it: the program died, and neither its lease
- * nor the directory was touched. A virtual machine that is reset does the same.
+ * nor the directory was touched. A virtual machine that is reset does the same. It is open again, and off the network.
  */
 async function rollBack(app: App, meanwhile: () => Promise<void>): Promise<App> {
   const rows = join(homeAt(app.home).storeDirectory, 'rows')
@@ -150,7 +155,7 @@ async function rollBack(app: App, meanwhile: () => Promise<void>): Promise<App> 
   for (const name of await readdir(rows)) await rm(join(rows, name))
   await copy(backup, rows)
   const again = App.start(sandbox, 'original')
-  await start(again)
+  await again.ask('open')
   expect(await notices(again)).toEqual([])
   return again
 }
@@ -160,6 +165,7 @@ it('a store that was set back behind its own back learns it from a peer before i
     await put(original, 'lost-here', 1)
     await sync(original)
   })
+  await goOnline(again)
   await sync(again)
   expect(await notices(again)).toMatchObject([{ kind: 'epoch', reason: 'written-elsewhere' }])
   await put(again, 'afterwards', 1)

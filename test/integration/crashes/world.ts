@@ -198,13 +198,15 @@ export class World implements AsyncDisposable {
     const isOverWire = kind === 'working' && this.#random.chance(0.4)
     if (isOverWire) void this.#wire.after(passed).then(() => victim.app.crash())
     else if (kind === 'working') await victim.app.ask('doom', this.#doom('working'))
-    const work = async (device: Device): Promise<void> => {
-      if (device === victim && kind === 'opening') await this.#open(device)
-      await this.#connect(device)
-      await this.#work(device, kinds.get(device) ?? [])
+    await this.#connect(survivor)
+    // Told to work before anybody dies, so that it is told to stop after that.
+    const surviving = this.#work(survivor, kinds.get(survivor) ?? [])
+    const dying = async (): Promise<void> => {
+      if (kind === 'opening') await this.#open(victim)
+      await this.#connect(victim)
+      await this.#work(victim, kinds.get(victim) ?? [])
     }
-    const surviving = work(survivor)
-    const died = isDone(work(victim)).then((isOver) => !isOver)
+    const died = isDone(dying()).then((isOver) => !isOver)
     const isFirst = await Promise.race([died, surviving.then(() => false)])
     assert.ok(isFirst, 'somebody ended its work before it was told to')
     await survivor.app.ask('stop')

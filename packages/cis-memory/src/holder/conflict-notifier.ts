@@ -3,9 +3,10 @@ import type { Conflict, Memory, MemoryEvents } from '@cis-memory/core'
 import { MAX_NOTIFY_EVENTS, NOTIFY_CLOSE_MS, NOTIFY_TIMEOUT_MS } from '../limits.ts'
 
 /**
- * Tells a program of the owner's what happens to conflicts, and when two copies of a store write. It gets one JSON object a line on its standard input:
- * where and between whom, never what a memory says, and nothing as an argument, which every user of the machine could
- * read. One runs at a time; what comes meanwhile waits for the next. Its failures are its own: nothing here waits for it.
+ * Tells a program of the owner's what happens to conflicts, and when two copies of a store write. It gets one JSON object
+ * a line on its standard input: where and between whom, never what a memory says, and nothing as an argument, which every
+ * user of the machine could read. One runs at a time; what comes meanwhile waits for the next. Its failures are its own:
+ * nothing here waits for it.
  */
 export class ConflictNotifier {
   readonly #command: readonly string[]

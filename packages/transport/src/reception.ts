@@ -88,6 +88,9 @@ export class Reception {
       },
       { openToStrangers: true }
     )
+    const { invitations, runtime } = replica
+    // As if it had been used just now: when it was is not known after a restart.
+    if (await invitations.mayBeAskedAgain()) this.#usableUntilMs = runtime.now()
     await this.#look()
   }
 

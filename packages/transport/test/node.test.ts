@@ -12,6 +12,7 @@ import type { Welcome } from '@cis-memory/core/sync'
 import { MemoryStore } from '@cis-memory/store'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createNetwork, joinWithCode, Node, type NodeOptions } from '../src/index.ts'
+import { DOOR_OPEN_AFTER_MS } from '../src/limits.ts'
 import { nodeRuntime } from '../src/node-runtime.ts'
 import { newKey, within } from './support/nodes.ts'
 
@@ -53,6 +54,14 @@ async function join(code: string, name: string, options?: Partial<NodeOptions>):
     adopt: ({ genesis, secret, records }) => adoptSpace(store, { genesis, secret }, records)
   })
   return start(store, { peers: addresses, ...options })
+}
+
+/** The same device at the same port, by a new node. */
+async function restarted({ node, ...others }: Device): Promise<void> {
+  const [, , , , port] = node.addresses()[0]?.split('/') ?? []
+  await node.stop()
+  const listen = [`/ip4/127.0.0.1/tcp/${port}`]
+  opened.push({ ...others, node: await Node.start({ replica: others.replica, listen }) })
 }
 
 async function connected(a: Device, b: DeviceId): Promise<void> {
@@ -114,6 +123,20 @@ describe('a node', () => {
     expect(await b.node.syncWithNode(a.node.addresses()[0] ?? '')).toMatchObject({ device: a.node.device })
   })
 
+  it('admits it after a restart too, and tells others that the code was used', async () => {
+    const a = await founder()
+    const { code } = await a.node.invite()
+    const store = new MemoryStore()
+    const deviceKey = await deviceIdentity(store, runtime)
+    const lost = new Error('lost')
+    const ask = (adopt: (welcome: Welcome) => Promise<void>) =>
+      joinWithCode({ deviceKey, name: 'second', code, adopt })
+    await expect(ask(() => Promise.reject(lost))).rejects.toBe(lost)
+    await restarted(a)
+    await expect(join(code, 'third')).rejects.toMatchObject({ code: 'CORE_INVITATION_USED' })
+    await ask(({ genesis, secret, records }) => adoptSpace(store, { genesis, secret }, records))
+  })
+
   it('makes a device ready only once its inviter has shown that it knows the code', async () => {
     const a = await founder()
     const steps: string[] = []
@@ -156,22 +179,26 @@ describe('a node', () => {
     ])
   })
 
-  it.each([
-    ['expired', 'CORE_INVITATION_EXPIRED', 1],
-    ['was used', 'CORE_INVITATION_INVALID', undefined]
-  ])(
-    'lets nobody knock who comes with a code that %s when no invitation is or was open',
-    async (_, refusal, expiresInMs) => {
-      const a = await founder()
-      const { code } = await a.node.invite(expiresInMs === undefined ? {} : { expiresInMs })
-      if (expiresInMs === undefined) await join(code, 'first')
-      const [, , , , port] = a.node.addresses()[0]?.split('/') ?? []
-      await a.node.stop()
-      const node = await Node.start({ replica: a.replica, listen: [`/ip4/127.0.0.1/tcp/${port}`] })
-      opened.push({ ...a, node })
-      await expect(join(code, 'second')).rejects.toMatchObject({ code: refusal })
-    }
-  )
+  it('lets nobody knock after a restart when all invitations have expired', async () => {
+    const a = await founder()
+    const { code, joined } = await a.node.invite({ expiresInMs: 1 })
+    await expect(joined()).rejects.toMatchObject({ code: 'CORE_INVITATION_EXPIRED' })
+    await restarted(a)
+    const refused = await join(code, 'second').catch((error) => error)
+    expect([refused.code, refused.cause?.code]).toEqual(['CORE_INVITATION_EXPIRED', 'TRANSPORT_REFUSED'])
+  })
+
+  it('lets nobody knock with a code that was used more than an hour before', async () => {
+    const a = await founder()
+    const { code } = await a.node.invite({ expiresInMs: 3 * DOOR_OPEN_AFTER_MS })
+    const joined = new Promise((resolve) => a.node.addEventListener('peer:joined', resolve))
+    await join(code, 'first')
+    await joined
+    const now = runtime.now()
+    vi.spyOn(a.replica.runtime, 'now').mockImplementation(() => now + DOOR_OPEN_AFTER_MS + 60_000)
+    const refused = await join(code, 'second').catch((error) => error)
+    expect([refused.code, refused.cause?.code]).toEqual(['CORE_INVITATION_INVALID', 'TRANSPORT_REFUSED'])
+  })
 
   it('makes no invitation that nobody could use', async () => {
     const a = await founder({ listen: [] })

@@ -59,6 +59,15 @@ export class Invitations implements InvitationStore {
     return Math.max(0, ...(await this.#openExpiries()))
   }
 
+  /** Whether somebody has used an invitation that has not expired: its answer may be lost, and be asked for again. */
+  async mayBeAskedAgain(): Promise<boolean> {
+    const now = this.#replica.runtime.now()
+    for await (const { usedBy, expiresAt } of this.#all()) {
+      if (usedBy !== undefined && expiresAt > now) return true
+    }
+    return false
+  }
+
   admit(id: Uint8Array, joiner: Joiner): Promise<Welcome> {
     return this.#queue.run(async () => {
       const invitation = await this.findInvitation(id)

@@ -138,7 +138,13 @@ function mayHold(commit: Commit, header: Header): boolean {
   return isSameWriter && isInRange && header.hlc <= commit.hlc
 }
 
-/** Whether two commits of one actor disagree about a number: evidence that it has forked. */
+/**
+ * Whether two commits of one actor disagree: about a number, or about which commit comes before the later one, which
+ * shares its last number with the earlier one then. Evidence that the actor has forked.
+ */
 export function disagree(a: Commit, b: Commit): boolean {
-  return a.actor === b.actor && a.id !== b.id && a.first <= b.last && b.first <= a.last
+  if (a.actor !== b.actor || a.id === b.id) return false
+  if (a.last >= b.first && b.last >= a.first) return true
+  const [earlier, later] = a.last < b.first ? [a, b] : [b, a]
+  return later.first === earlier.last + 1 && later.previous !== earlier.id
 }

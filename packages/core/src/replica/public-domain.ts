@@ -324,7 +324,9 @@ export class PublicDomain implements WriterHost {
     const row = await transaction.get(key)
     if (row === undefined) {
       // What is here was compared with everything else when it came.
-      if (head !== undefined && commit.first <= head.last) await this.#noticeFork(transaction, commit, head)
+      if (head !== undefined && commit.first <= head.last + 1) {
+        await this.#noticeFork(transaction, commit, head)
+      }
       if (commit.actor === this.#own?.actor) transaction.isOvertaken = true
     }
     if (!isEvidence) return
@@ -337,12 +339,12 @@ export class PublicDomain implements WriterHost {
     }
   }
 
-  /** Commits here that share a number with one. */
-  async *commitsAt(commit: Commit): AsyncIterableIterator<Commit> {
-    const range = commitRange(commit.actor, commit.first - MAX_COMMIT_ENTRIES + 1, commit.last)
+  /** Commits here that could disagree with one: they share a number with it, come right before it or right after. */
+  async *#commitsAround({ actor, first, last }: Commit): AsyncIterableIterator<Commit> {
+    const range = commitRange(actor, first - MAX_COMMIT_ENTRIES, last + 1)
     for await (const row of this.rows.range(range)) {
       const known = decodeCommitRow(row.value).commit
-      if (known.last >= commit.first) yield known
+      if (known.last >= first - 1) yield known
     }
   }
 
@@ -353,7 +355,7 @@ export class PublicDomain implements WriterHost {
       transaction.records.some((record) => record.kind === 'fork' && record.actor === commit.actor)
     if (isKnown) return
     const rivals = [head]
-    for await (const known of this.commitsAt(commit)) rivals.push(known)
+    for await (const known of this.#commitsAround(commit)) rivals.push(known)
     const rival = rivals.find((other) => disagree(commit, other))
     if (rival === undefined) return
     // Whoever sent one of the two need not have the other.

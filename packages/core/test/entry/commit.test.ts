@@ -161,8 +161,19 @@ describe('forks', () => {
     expect(disagree(at(1, 9, 0), at(3, 2, 1))).toBe(true)
   })
 
+  it('are a commit and one that follows another of the same numbers', () => {
+    const [one, other] = [at(1, 3, 0), at(1, 3, 1)]
+    const next = signCommit(alice, { ...at(4, 1, 0), previous: other.id })
+    expect(disagree(one, next)).toBe(true)
+    expect(disagree(next, one)).toBe(true)
+  })
+
   it('are not commits that follow each other, the same one twice, or those of two actors', () => {
-    expect(disagree(at(1, 3, 0), at(4, 1, 1))).toBe(false)
+    const [first, second, later] = [at(1, 3, 0), at(4, 1, 1), at(5, 1, 1)]
+    const next = signCommit(alice, { ...second, previous: first.id })
+    expect(disagree(first, next)).toBe(false)
+    expect(disagree(next, first)).toBe(false)
+    expect(disagree(first, later), 'what lies between them is not here').toBe(false)
     expect(disagree(at(1, 2, 0), at(1, 2, 0))).toBe(false)
     const other = signCommit(alice, { ...at(1, 2, 1), actor: OTHER_ACTOR })
     expect(other.actor).not.toBe(ACTOR)

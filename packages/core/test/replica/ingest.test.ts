@@ -1,12 +1,13 @@
 import { type ActorId, timestampFromMs } from '@cis-memory/clock'
 import type { MemoryStore } from '@cis-memory/store'
 import { describe, expect, it } from 'vitest'
-import type { Commit } from '../../src/entry/commit.ts'
+import { type Commit, signCommit } from '../../src/entry/commit.ts'
 import { DeviceKey } from '../../src/entry/ed25519.ts'
 import { merkleLeaf } from '../../src/entry/merkle.ts'
+import { createFork } from '../../src/entry/records.ts'
 import type { SpaceId } from '../../src/entry/space-keys.ts'
 import type { Batch } from '../../src/sync/batch.ts'
-import { Forger } from '../support/forge.ts'
+import { type ForgedEntry, Forger } from '../support/forge.ts'
 import { collect, type Device, devices, openDevice, pull, syncAll } from '../support/world.ts'
 
 const FROM_THE_START = {
@@ -279,6 +280,53 @@ describe('ingest', () => {
     await b.memory.resolveConflict(conflict.id, { value: 'settled' })
     await pull(a, b)
     expect(await a.memory.public.get('key')).toMatchObject({ value: 'settled' })
+  })
+
+  it.each([
+    ['after it', ['here', 'next']],
+    ['before it', ['next', 'here']],
+    ['after it, though others have come since', ['here', 'far', 'next']],
+    ['before it, though others have come since', ['next', 'far', 'here']]
+  ] as const)(
+    'P16: proves a fork by a commit that goes on from another than the one that comes %s',
+    async (_, order) => {
+      const [a, b] = await pair()
+      const forger = new Forger(b.replica)
+      const [first, second, seventh] = [1, 2, 7].map((n) => [forger.entry(`/acme/web/${n}`, n)]) as [
+        [ForgedEntry],
+        [ForgedEntry],
+        [ForgedEntry]
+      ]
+      const other = forger.commit([forger.entry('/acme/web/other', 1)])
+      const batches = {
+        here: forger.batch(first),
+        next: forger.batch(second, second, other.id),
+        far: forger.batch(seventh)
+      }
+      for (const which of order) await a.replica.ingest(batches[which])
+      expect(await a.memory.getNotices()).toMatchObject([{ kind: 'fork', actor: forger.actor }])
+      await syncAll([a, b])
+      expect(b.replica.membership.isForked(forger.actor)).toBe(true)
+    }
+  )
+
+  it('P15: goes on as a new actor once a fork of its own is proven to it', async () => {
+    const [a] = await pair()
+    await a.memory.public.put('key', 1)
+    const { actor, key, membership } = a.replica
+    const commit = (root: number): Commit =>
+      signCommit(key, {
+        space: a.replica.space,
+        actor,
+        first: 1,
+        size: 1,
+        root: new Uint8Array(16).fill(root),
+        previous: undefined,
+        hlc: timestampFromMs(a.replica.runtime.now())
+      })
+    await a.replica.ingest({ records: [createFork(commit(1), commit(2))], commits: [], entries: [] })
+    expect(a.replica.actor).not.toBe(actor)
+    expect(membership.hasSuccessor(actor)).toBe(true)
   })
 
   it('P22: serves a scope completely, and nothing beside it', async () => {

@@ -75,7 +75,7 @@ export const CAUSALITY: readonly Mutation[] = [
     breaks: ['P16'],
     file: 'packages/core/src/replica/transaction.ts',
     text: 'state.live.some((other) => other.entryId === entry.id)',
-    becomes: 'state.live.some((other) => other.dot === opened.dot)',
+    becomes: 'state.live.some((other) => other.dot === `${entry.dot.actor}:${entry.dot.n}`)',
     tests: ['packages/core/test/replica/ingest.test.ts']
   },
   {
@@ -85,6 +85,24 @@ export const CAUSALITY: readonly Mutation[] = [
     file: 'packages/core/src/replica/public-domain.ts',
     text: 'transaction.addRecord(createFork(commit, rival))',
     becomes: 'createFork(commit, rival)',
+    tests: ['packages/core/test/replica/ingest.test.ts']
+  },
+  {
+    name: 'fork-by-numbers-alone',
+    bug: 'a commit that goes on from another than the one before it proves nothing',
+    breaks: ['P16'],
+    file: 'packages/core/src/entry/commit.ts',
+    text: 'later.first === earlier.last + 1 && later.previous !== earlier.id',
+    becomes: 'false',
+    tests: ['packages/core/test/entry/commit.test.ts', 'packages/core/test/replica/ingest.test.ts']
+  },
+  {
+    name: 'deaf-to-own-fork',
+    bug: 'a store that is shown that a copy of it writes goes on under the name of both',
+    breaks: ['P6', 'P15'],
+    file: 'packages/core/src/replica/ingest.ts',
+    text: "record.kind === 'fork' && record.actor === this.#domain.actor",
+    becomes: 'false',
     tests: ['packages/core/test/replica/ingest.test.ts']
   },
   {

@@ -54,7 +54,11 @@ function verdictOf({ state }: Vitest): Verdict {
   const modules = state.getTestModules()
   const failed = modules.flatMap((module) => [...module.children.allTests('failed')])
   if (failed.length > 0) {
-    return { verdict: 'caught', by: failed.map(nameOf), message: messageOf(failed[0] as TestCase) }
+    const error = (failed[0] as TestCase).result().errors?.[0]
+    const message = error?.message ?? ''
+    // The compiler lets pass what is used before it is there, and any test at all notices that.
+    if (error?.name === 'ReferenceError') return { verdict: 'broken', message }
+    return { verdict: 'caught', by: failed.map(nameOf), message }
   }
   const broken = modules.flatMap((module: TestModule) => module.errors())
   if (broken.length > 0) return { verdict: 'broken', message: broken[0]?.message ?? '' }
@@ -66,8 +70,4 @@ function verdictOf({ state }: Vitest): Verdict {
 
 function nameOf({ module, fullName }: TestCase): string {
   return `${module.relativeModuleId} › ${fullName}`
-}
-
-function messageOf(test: TestCase): string {
-  return test.result().errors?.[0]?.message ?? ''
 }

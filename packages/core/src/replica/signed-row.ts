@@ -4,8 +4,9 @@ import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'
 import { type Commit, decodeCommit, MAX_COMMIT_BYTES } from '../entry/commit.ts'
 import { SIGNATURE_BYTES } from '../entry/ed25519.ts'
 import { NODE_BYTES } from '../entry/merkle.ts'
-import { decodeRecord, type SystemRecord } from '../entry/records.ts'
-import { MAX_COMMIT_ENTRIES, MAX_RECORD_BYTES } from '../limits.ts'
+import type { SystemRecord } from '../entry/records.ts'
+import { recordFromCbor, recordToCbor } from '../entry/signed-record.ts'
+import { MAX_COMMIT_ENTRIES } from '../limits.ts'
 
 export interface CommitRow {
   readonly commit: Commit
@@ -28,10 +29,9 @@ export function decodeCommitRow(row: Uint8Array): CommitRow {
 }
 
 export function encodeRecordRow(record: SystemRecord): Uint8Array {
-  return encodeCbor([record.bytes, record.signature])
+  return encodeCbor(recordToCbor(record))
 }
 
 export function decodeRecordRow(row: Uint8Array): SystemRecord {
-  const fields = Fields.ofArray(decodeCbor(row), 'a record row', 2)
-  return decodeRecord(fields.bytes(0, 1, MAX_RECORD_BYTES), fields.bytes(1, 0, SIGNATURE_BYTES))
+  return recordFromCbor(decodeCbor(row))
 }

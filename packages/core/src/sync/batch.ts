@@ -20,15 +20,10 @@ import { type Commit, type CommitId, decodeCommit, MAX_COMMIT_BYTES } from '../e
 import { SIGNATURE_BYTES } from '../entry/ed25519.ts'
 import { decodeHeader, type Header } from '../entry/header.ts'
 import { merkleLeaf, NODE_BYTES } from '../entry/merkle.ts'
-import { decodeRecord, type SystemRecord } from '../entry/records.ts'
+import type { SystemRecord } from '../entry/records.ts'
+import { recordFromCbor, recordToCbor } from '../entry/signed-record.ts'
 import { CoreError, invariant } from '../errors.ts'
-import {
-  MAX_COMMIT_ENTRIES,
-  MAX_FRAME_BYTES,
-  MAX_HEADER_BYTES,
-  MAX_RECORD_BYTES,
-  PAGE_ENTRIES
-} from '../limits.ts'
+import { MAX_COMMIT_ENTRIES, MAX_FRAME_BYTES, MAX_HEADER_BYTES, PAGE_ENTRIES } from '../limits.ts'
 import { DEFLATE_FROM_BYTES, MAX_BATCH_COMMITS, MAX_BATCH_RECORDS, MAX_ENVELOPE_BYTES } from './limits.ts'
 import { multiproofFromLeaves, multiproofFromPaths, pathsFromMultiproof } from './multiproof.ts'
 
@@ -98,7 +93,7 @@ export function batchToCbor(batch: Batch): unknown {
     each.commit.signature,
     nodesOf(each, members[position] ?? [])
   ])
-  const records = batch.records.map(({ bytes, signature }) => [bytes, signature])
+  const records = batch.records.map(recordToCbor)
   const envelope = encodeCbor([records, commits, entries])
   const ciphers = concat(...batch.entries.map(({ cipher }) => cipher))
   if (envelope.length < DEFLATE_FROM_BYTES) return [PLAIN, envelope, ciphers]
@@ -123,7 +118,7 @@ export function batchFromCbor(value: unknown): Batch {
   const envelope = openEnvelope(outer.integer(0, PLAIN, DEFLATED), outer.bytes(1, 0, MAX_FRAME_BYTES))
   const ciphers = outer.bytes(2, 0, MAX_FRAME_BYTES)
   const inner = Fields.ofArray(decodeCbor(envelope), 'a batch', 3)
-  const records = inner.array(0, MAX_BATCH_RECORDS).map(readRecord)
+  const records = inner.array(0, MAX_BATCH_RECORDS).map(recordFromCbor)
   const signed = inner.array(1, MAX_BATCH_COMMITS).map(readCommit)
   const members = signed.map(() => new Map<number, Header>())
   let at = 0
@@ -182,11 +177,6 @@ function openEnvelope(form: number, bytes: Uint8Array): Uint8Array {
   } catch (cause) {
     throw new CoreError('CORE_MALFORMED', 'a batch does not inflate within its limit', { cause })
   }
-}
-
-function readRecord(raw: unknown): SystemRecord {
-  const fields = Fields.ofArray(raw, 'a signed record', 2)
-  return decodeRecord(fields.bytes(0, 1, MAX_RECORD_BYTES), fields.bytes(1, 0, SIGNATURE_BYTES))
 }
 
 function readCommit(raw: unknown): SignedCommit {

@@ -20,10 +20,10 @@
 import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'
 import { type DeviceId, devicePublicKey } from '../entry/ed25519.ts'
 import { hmac, ID_BYTES } from '../entry/hash.ts'
-import { decodeRecord, type SystemRecord } from '../entry/records.ts'
+import { recordFromCbor, recordToCbor } from '../entry/signed-record.ts'
 import { SPACE_SECRET_BYTES } from '../entry/space-keys.ts'
 import { CoreError, type CoreErrorCode } from '../errors.ts'
-import { MAX_LABEL_BYTES, MAX_RECORD_BYTES, SESSION_IDLE_MS } from '../limits.ts'
+import { MAX_LABEL_BYTES, SESSION_IDLE_MS } from '../limits.ts'
 import type { AbortOptions, FrameChannel } from '../ports/channel.ts'
 import type { Runtime } from '../ports/runtime.ts'
 import { Membership } from '../replica/membership.ts'
@@ -172,8 +172,8 @@ export async function answerJoin(options: AnswerJoinOptions): Promise<JoinOutcom
       admitted = joiner
       await line.send(
         WELCOME,
-        signed(welcome.genesis),
-        welcome.records.map(signed),
+        recordToCbor(welcome.genesis),
+        welcome.records.map(recordToCbor),
         welcome.secret,
         options.addresses()
       )
@@ -213,20 +213,11 @@ function readWelcome(fields: Fields): {
   readonly welcome: Welcome
   readonly addresses: readonly string[]
 } {
-  const genesis = readRecord(fields.value(1))
+  const genesis = recordFromCbor(fields.value(1))
   if (genesis.kind !== 'genesis') throw endingError('SYNC_MALFORMED', false)
-  const records = fields.array(2, MAX_WELCOME_RECORDS).map(readRecord)
+  const records = fields.array(2, MAX_WELCOME_RECORDS).map(recordFromCbor)
   const secret = fields.bytes(3, SPACE_SECRET_BYTES)
   return { welcome: { genesis, records, secret }, addresses: readAddresses(fields, 4) }
-}
-
-function readRecord(raw: unknown): SystemRecord {
-  const fields = Fields.ofArray(raw, 'a signed record', 2)
-  return decodeRecord(fields.bytes(0, 1, MAX_RECORD_BYTES), fields.bytes(1, 0, 64))
-}
-
-function signed({ bytes, signature }: SystemRecord): unknown[] {
-  return [bytes, signature]
 }
 
 function readVersions(fields: Fields): readonly number[] {

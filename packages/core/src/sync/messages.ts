@@ -26,9 +26,10 @@ import { type Commit, decodeCommit, MAX_COMMIT_BYTES } from '../entry/commit.ts'
 import { SIGNATURE_BYTES } from '../entry/ed25519.ts'
 import { ID_BYTES } from '../entry/hash.ts'
 import { TOKEN_BYTES } from '../entry/path.ts'
-import { decodeRecord, type SystemRecord } from '../entry/records.ts'
+import type { SystemRecord } from '../entry/records.ts'
+import { recordFromCbor, recordToCbor } from '../entry/signed-record.ts'
 import { SyncError } from '../errors.ts'
-import { MAX_FRAME_BYTES, MAX_PATH_SEGMENTS, MAX_RECORD_BYTES, MAX_REQUEST_PATHS } from '../limits.ts'
+import { MAX_FRAME_BYTES, MAX_PATH_SEGMENTS, MAX_REQUEST_PATHS } from '../limits.ts'
 import { type Batch, batchFromCbor, batchToCbor } from './batch.ts'
 import { type FeedPlace, MARK_BYTES } from './feed-place.ts'
 import { MAX_CAPABILITIES, MAX_CODE_BYTES, MAX_CREDENTIALS, MAX_VERSIONS } from './limits.ts'
@@ -153,7 +154,7 @@ function fieldsOf(message: Message): unknown[] {
     case 'auth':
       return [
         actorToBytes(message.actor),
-        message.records.map(({ bytes, signature }) => [bytes, signature]),
+        message.records.map(recordToCbor),
         message.feed,
         message.known?.lsn,
         message.known?.mark
@@ -220,7 +221,7 @@ const READERS: Readonly<Record<Message['type'], (fields: Fields) => Message>> = 
   auth: (fields) => ({
     type: 'auth',
     actor: actorFromBytes(fields.bytes(1, ACTOR_ID_BYTES)),
-    records: fields.array(2, MAX_CREDENTIALS).map(readRecord),
+    records: fields.array(2, MAX_CREDENTIALS).map(recordFromCbor),
     feed: fields.bytes(3, ID_BYTES),
     known: fields.has(4) ? { lsn: fields.uint64(4), mark: fields.bytes(5, MARK_BYTES) } : undefined
   }),
@@ -286,11 +287,6 @@ function readPath(raw: unknown): Uint8Array {
 
 function checkTokens(bytes: Uint8Array): void {
   if (bytes.length % TOKEN_BYTES !== 0) throw malformed('a request', 'has half a path token')
-}
-
-function readRecord(raw: unknown): SystemRecord {
-  const fields = Fields.ofArray(raw, 'a signed record', 2)
-  return decodeRecord(fields.bytes(0, 1, MAX_RECORD_BYTES), fields.bytes(1, 0, SIGNATURE_BYTES))
 }
 
 /** A list of numbers without repetition. */

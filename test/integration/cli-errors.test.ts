@@ -303,6 +303,8 @@ describe('on a home that nobody has open, the command', () => {
   it('tells a person the same in words, with the next command to type', async () => {
     const { exitCode, stdout, stderr } = await free.cis(['memory', 'get', 'nowhere'])
     expect({ exitCode, stdout: stdout.toString() }).toEqual({ exitCode: 1, stdout: '' })
-    expect(stderr).toMatch(/^error: nothing is at nowhere\nNext: .* memory list\n$/)
+    expect(stderr).toMatch(
+      /^error: nothing public is at nowhere\nNext: .* memory list\nNext: .* memory get --private nowhere\n$/
+    )
   })
 })

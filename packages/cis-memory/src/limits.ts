@@ -49,6 +49,8 @@ export const DRAIN_TIMEOUT_MS: number = 2_000
  * commands through that were started at once.
  */
 export const HOLDER_WAIT_MS: number = 20_000
+/** A node that starts waits this long for a command that has the store; whoever keeps it longer is no command. */
+export const COMMAND_WAIT_MS: number = 3_000
 /** Between two attempts to reach or replace a holder. */
 export const HOLDER_RETRY_MS: number = 25
 

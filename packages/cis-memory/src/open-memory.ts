@@ -65,6 +65,9 @@ const holders = new WeakMap<Memory, Holder>()
  */
 export async function openMemory(options: OpenMemoryOptions): Promise<Memory> {
   const { directory, key, scope, deviceName, spaceName } = options
+  if (typeof key?.derive !== 'function') {
+    throw new TypeError('key: expected a source of keys, such as keyFile(path) or passphrase(text)')
+  }
   const runtime = nodeRuntime()
   const home = homeAt(directory)
   const { memory: configured, guard, ai } = await readConfig(home.configFile)

@@ -44,6 +44,12 @@ describe('openMemory', () => {
     await expect(openMemory(at)).rejects.toMatchObject({ code: 'STORE_LOCKED', pid: process.pid })
   })
 
+  it('is told without a key by what there should be one', async () => {
+    const { directory, scope } = await place()
+    await expect(openMemory({ directory, scope } as OpenMemoryOptions)).rejects.toThrow(/^key: expected/)
+    await expect(readdir(directory)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
   it('leaves the socket of the holder alone when it is refused', async () => {
     const at = await place()
     await using _memory = await openMemory(at)

@@ -217,7 +217,7 @@ describe('a suggested command', () => {
       'memory.set': () => {
         throw failure('CORE_CONTESTED', { path: 'a', conflictId: 'k7q2m4x9p3ab' })
       },
-      'peers.add': () => ({ address: '/ip4/127.0.0.1/tcp/1/p2p/12D3' })
+      'peers.add': () => ({ address: '/ip4/127.0.0.1/tcp/1/p2p/12D3', isMember: true })
     }
   } satisfies Scene
 

@@ -1,13 +1,17 @@
 /*
  * What needs the store itself. The `cis` command loads it only when nobody else has the store open.
  */
+import { StoreLockedError } from '@cis-memory/store'
 import { keyFile } from '@cis-memory/store/level'
 import { nodeRuntime } from '@cis-memory/transport/node-runtime'
 import { readConfig } from '../config/config.ts'
+import { given } from '../given.ts'
 import { checkHome, type Home } from '../home.ts'
+import { COMMAND_WAIT_MS } from '../limits.ts'
 import type { ConnectionScope } from '../local-socket/handshake.ts'
 import type { RunNodeOptions, RunningNode } from '../operations/session.ts'
 import type { Backend } from '../session/acquire.ts'
+import { patiently } from '../session/patience.ts'
 import { configuredModel } from './configured-model.ts'
 import { Holder, type HolderOptions } from './holder.ts'
 
@@ -42,7 +46,12 @@ export async function runNodeHere(options: RunNodeOptions): Promise<RunningNode>
     return closing
   }
   const configured = await configuredOptions(home, { isMergingByPolicy: true })
-  const holder = await Holder.open({ ...configured, shutdown: onEnd })
+  const holder = await patiently(() => Holder.open({ ...configured, shutdown: onEnd }), {
+    runtime: configured.runtime,
+    waitMs: COMMAND_WAIT_MS,
+    isPassing: (error) => error instanceof StoreLockedError,
+    ...given({ signal })
+  })
   try {
     const node = await holder.node()
     signal?.throwIfAborted()

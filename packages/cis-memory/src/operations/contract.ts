@@ -305,7 +305,11 @@ export interface CallOperations extends ConflictCalls {
   'node.info': { arguments: NoArguments; result: NodeInfo }
   /** Ends the holder when it is `cis node run`; otherwise `CIS_NODE_OFF`. */
   'node.shutdown': { arguments: NoArguments; result: { readonly pid: number } }
-  'peers.add': { arguments: AddPeerArguments; result: { readonly address: string } }
+  /** Remembers how to reach a device, a member or not yet. */
+  'peers.add': {
+    arguments: AddPeerArguments
+    result: { readonly address: string; readonly isMember: boolean }
+  }
   /** Forgets how to reach a peer. It stays a member. */
   'peers.remove': { arguments: RemovePeerArguments; result: { readonly addresses: readonly string[] } }
   status: { arguments: NoArguments; result: StatusResult }

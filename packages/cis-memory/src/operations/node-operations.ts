@@ -57,7 +57,7 @@ export function nodeCalls(host: NodeHost, session: SessionMemory): Calls {
       const device = await deviceAt(address)
       host.runningNode?.keepConnected([address])
       await host.book.add(device, [address])
-      return { address }
+      return { address, isMember: host.replica.isMember(device) }
     },
 
     'peers.remove': async ({ peer }) => {

@@ -3,11 +3,12 @@ import type { AbortOptions, Notice, Runtime } from '@cis-memory/core'
 import { CisError } from '../errors.ts'
 import { given } from '../given.ts'
 import type { Home } from '../home.ts'
-import { HOLDER_RETRY_MS, HOLDER_WAIT_MS } from '../limits.ts'
+import { HOLDER_WAIT_MS } from '../limits.ts'
 import type { LocalSocketClient } from '../local-socket/client.ts'
 import type { ConnectionScope } from '../local-socket/handshake.ts'
 import { readSocketKey, usualSocketPath } from '../local-socket/place.ts'
 import type { OperationHandler } from '../local-socket/server.ts'
+import { patiently } from './patience.ts'
 
 /** Who answers a session: this process, with the store open, or another one. */
 export interface Backend extends OperationHandler {
@@ -34,20 +35,12 @@ export interface AcquireOptions extends AbortOptions {
  */
 export async function acquire(options: AcquireOptions): Promise<Backend> {
   const { runtime, openStore, signal } = options
-  const deadline = runtime.now() + HOLDER_WAIT_MS
-  for (;;) {
-    signal?.throwIfAborted()
-    const client = await connectToHolder(options)
-    if (client !== undefined) return client
-    try {
-      return await openStore()
-    } catch (error) {
-      if (!isWorthWaiting(error) || runtime.now() >= deadline) throw error
-    }
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, HOLDER_RETRY_MS)
-    })
-  }
+  return patiently(async () => (await connectToHolder(options)) ?? (await openStore()), {
+    runtime,
+    waitMs: HOLDER_WAIT_MS,
+    isPassing: isWorthWaiting,
+    ...given({ signal })
+  })
 }
 
 /**

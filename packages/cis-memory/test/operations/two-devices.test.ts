@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   homeAt,
@@ -109,7 +110,7 @@ describe('two devices of one space', () => {
     const [laptop, desktop] = await twoDevices()
     const { device } = await keepRunning(laptop)
     const address = (await device.session.call('node.info', {})).addresses[0]!
-    await desktop.session.call('peers.add', { address })
+    expect(await desktop.session.call('peers.add', { address })).toEqual({ address, isMember: true })
     await desktop.session.call('memory.set', { path: 'news', value: 'hot' })
     expect(await desktop.session.call('memory.broadcast', { path: 'news' })).toEqual({ reached: 1 })
     await desktop.session.close()
@@ -120,7 +121,7 @@ describe('two devices of one space', () => {
   it('remember an address of a device that is no member yet', async () => {
     const [laptop] = await twoDevices()
     const address = '/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN'
-    await laptop.session.call('peers.add', { address })
+    expect(await laptop.session.call('peers.add', { address })).toEqual({ address, isMember: false })
     expect(await collect(laptop.session.stream('peers.list', {}))).toMatchObject([
       { name: 'desktop', role: 'member' },
       { role: 'unknown', addresses: [address], isConnected: false }
@@ -356,7 +357,15 @@ describe('runNode', () => {
     await (await runNode({ home: laptop.home })).close()
   })
 
-  it('is refused while another process has the store, and leaves nothing behind when it cannot listen', async () => {
+  it('waits for a command that has the store', async () => {
+    const [laptop] = await twoDevices()
+    const starting = runNode({ home: laptop.home })
+    await setTimeout(100)
+    await laptop.session.close()
+    await (await starting).close()
+  })
+
+  it('is refused while another process keeps the store, and leaves nothing behind when it cannot listen', async () => {
     const [laptop, desktop] = await twoDevices()
     await expect(runNode({ home: laptop.home })).rejects.toMatchObject({ code: 'STORE_LOCKED' })
     const { node } = await keepRunning(laptop)

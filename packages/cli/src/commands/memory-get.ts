@@ -37,8 +37,11 @@ async function getMemory(cli: Invocation, key: string, options: GetOptions): Pro
   switch (read.state) {
     case 'absent':
       if (output.isJson) return EXIT.failure
-      throw new CliError('CLI_NOTHING_THERE', `nothing is at ${printableLine(key)}`, {
-        next: [options.private === true ? 'memory list --private' : 'memory list']
+      throw new CliError('CLI_NOTHING_THERE', `nothing ${domain} is at ${printableLine(key)}`, {
+        next:
+          domain === 'private'
+            ? ['memory list --private']
+            : ['memory list', `memory get --private ${quote(key)}`]
       })
     case 'conflict':
       if (!output.isJson) showContested(cli, key, read.conflict)

@@ -75,12 +75,19 @@ async function addPeer(cli: Invocation, given: string): Promise<ExitCode> {
   cli.refuseDryRun('peers add')
   const { output, host } = cli
   const session = await cli.device()
-  const { address } = await session.call('peers.add', { address: given }, { signal: host.signal })
+  const { address, isMember } = await session.call('peers.add', { address: given }, { signal: host.signal })
   if (output.isJson) {
-    await output.record({ address })
+    await output.record({ address, isMember })
     return EXIT.done
   }
   output.talk(`Remembered ${printableLine(address)}.`)
+  if (!isMember) {
+    output.talk(
+      'This device does not know it as a member of the space; nothing passes between them until it does.'
+    )
+    cli.suggest('invite')
+    return EXIT.done
+  }
   cli.suggest('memory sync')
   return EXIT.done
 }

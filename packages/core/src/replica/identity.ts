@@ -4,6 +4,9 @@
  *   identity  the device's Ed25519 seed
  *   space     [space id, space secret, genesis, signature]
  *   private   the key that private paths are tokenised under
+ *
+ * Each is on disk before it is used, in durability `os` too: others are told of the first two, and without them a store
+ * that has lost no more than its last writes would be nobody's.
  */
 
 import { tick, ZERO_TIMESTAMP } from '@cis-memory/clock'
@@ -45,7 +48,7 @@ export async function deviceIdentity(store: Store, runtime: Runtime, given?: Dev
   const known = await rows.get(IDENTITY_KEY)
   if (known !== undefined) return new DeviceKey(known)
   const key = given ?? new DeviceKey(runtime.random(SEED_BYTES))
-  await rows.write([{ type: 'put', key: IDENTITY_KEY, value: key.exportSeed() }])
+  await rows.write([{ type: 'put', key: IDENTITY_KEY, value: key.exportSeed() }], { sync: true })
   return key
 }
 
@@ -55,7 +58,7 @@ export async function privatePathKey(store: Store, runtime: Runtime): Promise<Ui
   const known = await rows.get(PRIVATE_KEY)
   if (known !== undefined) return known
   const key = runtime.random(32)
-  await rows.write([{ type: 'put', key: PRIVATE_KEY, value: key }])
+  await rows.write([{ type: 'put', key: PRIVATE_KEY, value: key }], { sync: true })
   return key
 }
 
@@ -121,7 +124,7 @@ export async function adoptSpace(
   await rows.write(changes)
   const { genesis, secret } = identity
   const value = encodeCbor([fromHex(genesis.space), secret, genesis.bytes, genesis.signature])
-  await store.partition('local').write([{ type: 'put', key: SPACE_KEY, value }])
+  await store.partition('local').write([{ type: 'put', key: SPACE_KEY, value }], { sync: true })
 }
 
 function checkName(name: string): void {

@@ -77,6 +77,21 @@ describe('before the disk has a write', () => {
 })
 
 describe('in durability os', () => {
+  it('P11: who it is and where it belongs is on disk before anything else', async () => {
+    const runtime = new TestRuntime()
+    const behind = new MemoryStore({ continuity: 'kept', durability: 'os' })
+    let synced = behind.copy()
+    const store = intercepted(behind, async (_partition, write, options) => {
+      await write()
+      if (options?.sync === true) synced = behind.copy()
+    })
+    const { id } = await deviceIdentity(store, runtime)
+    expect((await deviceIdentity(synced, runtime)).id).toBe(id)
+    const { genesis } = await createSpace(store, runtime, { space: 'acme', device: 'device' })
+    const { replica } = await openDevice(synced.copy(), runtime)
+    expect(replica.space).toBe(genesis.space)
+  })
+
   it('P13: a session says nothing of what others wrote, nor who writes here, before the disk has it', async () => {
     let unsynced = 0
     const [hub] = (await devices(1)) as [Device]

@@ -9,7 +9,7 @@ export interface AdmissionInit {
   /** This device, which is no peer of itself. */
   readonly self: DeviceId
   readonly allow: (device: DeviceId) => boolean
-  readonly admitStrangers: () => boolean
+  readonly admitStrangers: (device: DeviceId) => boolean
   readonly connections: Connections
 }
 
@@ -39,7 +39,7 @@ export class Admission {
   mayEnter(peer: PeerId): boolean {
     const device = deviceOfPeer(peer)
     if (device === undefined) return false
-    return this.isAllowed(device) || (this.#init.admitStrangers() && !this.isCrowded())
+    return this.isAllowed(device) || (this.#init.admitStrangers(device) && !this.isCrowded())
   }
 
   /** There are as many strangers as may be. */
@@ -47,8 +47,8 @@ export class Admission {
     return this.#init.connections.inboundStrangers() >= MAX_STRANGERS
   }
 
-  mayStay(stranger: TrackedConnection): boolean {
-    return this.#joining.has(stranger.device) || this.#init.admitStrangers()
+  mayStay({ device }: TrackedConnection): boolean {
+    return this.#joining.has(device) || this.#init.admitStrangers(device)
   }
 
   mayUse(tracked: TrackedConnection, isOpenToStrangers: boolean): boolean {

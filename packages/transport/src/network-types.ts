@@ -46,12 +46,12 @@ export interface NetworkOptions {
    */
   readonly isTrusted?: (device: DeviceId) => boolean
   /**
-   * Whether devices that are not members may connect, to speak the join protocol and nothing else. True while an
-   * invitation is open.
+   * Whether a device that is no member, or does not know yet that it is one, may connect, to speak the join protocol and
+   * nothing else. True of everybody while an invitation is open.
    *
    * @default never
    */
-  readonly admitStrangers?: () => boolean
+  readonly admitStrangers?: (device: DeviceId) => boolean
   /** Find members in the local network. Nodes see each other when their service tags are equal. */
   readonly mdns?: { readonly serviceTag: string }
   /** Addresses to learn of at the start, as if discovered. */

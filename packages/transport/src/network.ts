@@ -68,7 +68,7 @@ class Libp2pNetwork extends TypedEventEmitter<NetworkEvents> implements Network 
     const admission = new Admission({
       self,
       allow,
-      admitStrangers: () => admitStrangers?.() === true,
+      admitStrangers: (device) => admitStrangers?.(device) === true,
       connections
     })
     const addresses = new Addresses(() => this.#libp2p?.peerStore)

@@ -109,7 +109,7 @@ export class Node extends TypedEventEmitter<NodeEvents> implements AsyncDisposab
       listen: options.listen ?? [],
       allow: (device) => replica.isMember(device),
       isTrusted: (device) => proven.has(device),
-      admitStrangers: () => reception?.isOpen === true,
+      admitStrangers: (device) => reception?.admits(device) === true,
       bootstrap: options.bootstrap ?? [],
       peers: options.peers ?? [],
       runtime: replica.runtime,

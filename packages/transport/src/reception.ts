@@ -49,6 +49,8 @@ export class Reception {
   readonly #stopping = new AbortController()
   /** The last moment, by our clock, at which an invitation could be used. */
   #usableUntilMs = 0
+  /** Who may not know yet that it was let in. */
+  #admitted: ReadonlySet<DeviceId> = new Set()
   #somebodyCame = resolvers<void>()
 
   constructor(init: ReceptionInit) {
@@ -56,11 +58,13 @@ export class Reception {
   }
 
   /**
-   * Whether strangers may connect. True while an invitation can be used, and for a while after: whoever comes with a
-   * code that was used or has expired is told so, and not just hung up on.
+   * Whether a device may connect as a stranger. All may while an invitation can be used, and for a while after: whoever
+   * comes with a code that was used or has expired is told so, and not just hung up on. Those who were admitted may after
+   * that too, and after a restart: they may not know it yet.
    */
-  get isOpen(): boolean {
-    return this.#init.replica.runtime.now() < this.#usableUntilMs + DOOR_OPEN_AFTER_MS
+  admits(device: DeviceId): boolean {
+    const isOpen = this.#init.replica.runtime.now() < this.#usableUntilMs + DOOR_OPEN_AFTER_MS
+    return isOpen || this.#admitted.has(device)
   }
 
   /** Answers joiners from now on; those with invitations from before the last restart too. */
@@ -88,9 +92,6 @@ export class Reception {
       },
       { openToStrangers: true }
     )
-    const { invitations, runtime } = replica
-    // As if it had been used just now: when it was is not known after a restart.
-    if (await invitations.mayBeAskedAgain()) this.#usableUntilMs = runtime.now()
     await this.#look()
   }
 
@@ -142,12 +143,13 @@ export class Reception {
     }
   }
 
-  /** Sees until when an invitation can be used. What could be used a moment ago was usable until now. */
+  /** Sees until when an invitation can be used, and who has used one. What could be used a moment ago was usable until now. */
   async #look(): Promise<void> {
     const { invitations, runtime } = this.#init.replica
     const untilMs = await invitations.openUntil()
     const nowMs = runtime.now()
     this.#usableUntilMs = untilMs > nowMs ? untilMs : Math.min(this.#usableUntilMs, nowMs)
+    this.#admitted = await invitations.admitted()
   }
 
   #addresses(): string[] {

@@ -59,13 +59,14 @@ export class Invitations implements InvitationStore {
     return Math.max(0, ...(await this.#openExpiries()))
   }
 
-  /** Whether somebody has used an invitation that has not expired: its answer may be lost, and be asked for again. */
-  async mayBeAskedAgain(): Promise<boolean> {
+  /** Devices with an invitation that has not expired. Their answer may be lost, and then they ask again. */
+  async admitted(): Promise<ReadonlySet<DeviceId>> {
     const now = this.#replica.runtime.now()
+    const devices = new Set<DeviceId>()
     for await (const { usedBy, expiresAt } of this.#all()) {
-      if (usedBy !== undefined && expiresAt > now) return true
+      if (usedBy !== undefined && expiresAt > now) devices.add(usedBy)
     }
-    return false
+    return devices
   }
 
   admit(id: Uint8Array, joiner: Joiner): Promise<Welcome> {

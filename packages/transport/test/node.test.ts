@@ -56,6 +56,19 @@ async function join(code: string, name: string, options?: Partial<NodeOptions>):
   return start(store, { peers: addresses, ...options })
 }
 
+/** A device that asks to join again and again. */
+async function joiner(code: string) {
+  const store = new MemoryStore()
+  const deviceKey = await deviceIdentity(store, runtime)
+  const ask = (
+    adopt = ({ genesis, secret, records }: Welcome): Promise<void> =>
+      adoptSpace(store, { genesis, secret }, records)
+  ) => joinWithCode({ deviceKey, name: 'second', code, adopt })
+  const lost = new Error('lost')
+  const loseAnswer = () => expect(ask(() => Promise.reject(lost))).rejects.toBe(lost)
+  return { store, device: deviceKey.id, ask, loseAnswer }
+}
+
 /** The same device at the same port, by a new node. */
 async function restarted({ node, ...others }: Device): Promise<void> {
   const [, , , , port] = node.addresses()[0]?.split('/') ?? []
@@ -111,14 +124,10 @@ describe('a node', () => {
   it('admits a device again that has lost the answer', async () => {
     const a = await founder()
     const { code } = await a.node.invite()
-    const store = new MemoryStore()
-    const deviceKey = await deviceIdentity(store, runtime)
-    const lost = new Error('lost')
-    const ask = (adopt: (welcome: Welcome) => Promise<void>) =>
-      joinWithCode({ deviceKey, name: 'second', code, adopt })
-    for (let i = 0; i < 3; i++) await expect(ask(() => Promise.reject(lost))).rejects.toBe(lost)
-    expect(a.replica.isMember(deviceKey.id)).toBe(true)
-    await ask(({ genesis, secret, records }) => adoptSpace(store, { genesis, secret }, records))
+    const { store, device, ask, loseAnswer } = await joiner(code)
+    for (let i = 0; i < 3; i++) await loseAnswer()
+    expect(a.replica.isMember(device)).toBe(true)
+    await ask()
     const b = await start(store)
     expect(await b.node.syncWithNode(a.node.addresses()[0] ?? '')).toMatchObject({ device: a.node.device })
   })
@@ -126,16 +135,12 @@ describe('a node', () => {
   it('admits it after a restart too, which nobody else may knock after', async () => {
     const a = await founder()
     const { code } = await a.node.invite()
-    const store = new MemoryStore()
-    const deviceKey = await deviceIdentity(store, runtime)
-    const lost = new Error('lost')
-    const ask = (adopt: (welcome: Welcome) => Promise<void>) =>
-      joinWithCode({ deviceKey, name: 'second', code, adopt })
-    await expect(ask(() => Promise.reject(lost))).rejects.toBe(lost)
+    const { ask, loseAnswer } = await joiner(code)
+    await loseAnswer()
     await restarted(a)
     const refused = await join(code, 'third').catch((error) => error)
     expect([refused.code, refused.cause?.code]).toEqual(['CORE_INVITATION_INVALID', 'TRANSPORT_REFUSED'])
-    await ask(({ genesis, secret, records }) => adoptSpace(store, { genesis, secret }, records))
+    await ask()
   })
 
   it('makes a device ready only once its inviter has shown that it knows the code', async () => {

@@ -51,6 +51,7 @@ export class AgentRun {
   async #run(context: SafeMemoryContext, token: string, deed: Deliver, moment: number): Promise<void> {
     const since = this.#record.landings
     await this.#running.executor.execute(async (given) => {
+      if (this.#running.isDead) return
       const isFree = this.#record.wasContestedSince(token, since, false)
       promised(isFree, 'P33: no agent is started on contested memory', () => `${context.scope}`)
       const path = valuePath(deed.path)
@@ -85,9 +86,12 @@ export class AgentRun {
 
   async #checked<T>(work: () => Promise<T>, onConflict: () => void = () => {}): Promise<T | undefined> {
     try {
-      return await work()
+      const outcome = await work()
+      // What a process that has died would have gone on with happens to nobody.
+      return this.#running.isDead ? undefined : outcome
     } catch (error) {
       if (!isExpected(error)) throw error
+      if (this.#running.isDead) return undefined
       this.#world.count(`agent: ${codeOf(error)}`)
       if (codeOf(error) === 'GUARD_CONFLICT_PENDING') onConflict()
       if (needsReopening(error)) this.#world.launch('recovery', () => this.#world.recover(this.#device))

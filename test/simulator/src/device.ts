@@ -1,6 +1,7 @@
 import { createMemory, type DeviceKey, type Memory, Replica, type Runtime } from '@cis-memory/core'
 import { AgentExecutor, ConflictGuard } from '@cis-memory/guard'
 import type { Crash, SimulatedDisk, SimulatedStore } from './disk.ts'
+import { isExpected } from './expected.ts'
 import type { LineEnd, SimulatedChannel } from './network.ts'
 import type { Random } from './random.ts'
 import type { VirtualTime } from './virtual-time.ts'
@@ -118,7 +119,12 @@ export class SimulatedDevice {
     process.running = undefined
     for (const channel of process.channels) channel.abort(new Error('the node is closing'))
     await running.guard.close()
-    await running.memory.close()
+    try {
+      await running.memory.close()
+    } catch (error) {
+      // A document that cannot be saved: its owner is told, and everything closes all the same.
+      if (!isExpected(error)) throw error
+    }
     await running.replica.close()
     await process.store.close()
     process.isDead = true

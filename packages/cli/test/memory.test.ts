@@ -290,25 +290,26 @@ describe('memory list and search', () => {
     expect(stdout).toContain('5 minutes ago')
   })
 
-  it('sort what is listed by name, and leave what is found in the order of its rank', async () => {
-    const [b10, a, b9] = ['b10', 'a', 'b9'].map((path) => ({
-      domain: 'public',
-      read: { ...valueRead(), path: `/acme/web/${path}` }
-    })) as never[]
-    const streams = {
-      'memory.list': () => [b10, a, b9] as never,
-      'memory.search': () => [b10, a, b9].map((item) => ({ item, score: 1 })) as never
+  it.each([true, false])(
+    'sort what is listed by name, and leave what is found in the order of its rank (on a terminal: %s)',
+    async (isTerminal) => {
+      const [b10, a, b9] = ['b10', 'a', 'b9'].map((path) => ({
+        domain: 'public',
+        read: { ...valueRead(), path: `/acme/web/${path}` }
+      })) as never[]
+      const streams = {
+        'memory.list': () => [b10, a, b9] as never,
+        'memory.search': () => [b10, a, b9].map((item) => ({ item, score: 1 })) as never
+      }
+      const keys = async (...argv: string[]): Promise<(string | undefined)[]> => {
+        const { stdout } = await cis(['memory', ...argv], { streams, isTerminal, env: { NO_COLOR: '1' } })
+        const [first, second, third, fourth] = stdout.split('\n').map((line) => line.split(/\s/)[0])
+        return isTerminal ? [second, third, fourth] : [first, second, third]
+      }
+      expect(await keys('list')).toEqual(['a', 'b9', 'b10'])
+      expect(await keys('search', 'x')).toEqual(['b10', 'a', 'b9'])
     }
-    const keys = async (...argv: string[]): Promise<(string | undefined)[]> => {
-      const { stdout } = await cis(['memory', ...argv], { streams, isTerminal: true, env: { NO_COLOR: '1' } })
-      return stdout
-        .split('\n')
-        .slice(1, 4)
-        .map((line) => line.split(' ')[0])
-    }
-    expect(await keys('list')).toEqual(['a', 'b9', 'b10'])
-    expect(await keys('search', 'x')).toEqual(['b10', 'a', 'b9'])
-  })
+  )
 
   it('print one object a line as JSON', async () => {
     const { records } = await cis(['memory', 'list', '--json'], { streams: { 'memory.list': () => items } })

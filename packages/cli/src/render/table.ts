@@ -83,7 +83,7 @@ export class GrowingTable {
   readonly #order: RowOrder | undefined
   #rows: (readonly string[])[] = []
 
-  /** @param order of rows that are aligned together @default as they come */
+  /** @param order of so many rows as are printed together @default as they come */
   constructor(output: Output, columns: readonly Column[], order?: RowOrder) {
     this.#output = output
     this.#columns = columns
@@ -92,7 +92,8 @@ export class GrowingTable {
 
   async add(row: readonly string[]): Promise<void> {
     this.#rows.push(row)
-    if (!this.#output.isTerminal || this.#rows.length === ROWS_PER_TABLE) await this.end()
+    const isAsItComes = !this.#output.isTerminal && this.#order === undefined
+    if (isAsItComes || this.#rows.length === ROWS_PER_TABLE) await this.end()
   }
 
   /** Prints what is not printed yet. */

@@ -1,5 +1,12 @@
 import './runtime-shim.ts'
-import { type AbortOptions, CoreError, type DeviceId, type DeviceKey, type Runtime } from '@cis-memory/core'
+import {
+  type AbortOptions,
+  CoreError,
+  type DeviceId,
+  type DeviceKey,
+  type Runtime,
+  SyncError
+} from '@cis-memory/core'
 import { decodeInvitation, joinSpace, type Welcome } from '@cis-memory/core/sync'
 import { TransportError } from './errors.ts'
 import { createNetwork } from './network.ts'
@@ -35,8 +42,8 @@ export interface Joined {
  * Joins the space of an invitation: dials the device that made it, proves the code, and becomes a member.
  *
  * @throws {CoreError} `CORE_INVITATION_INVALID`, `CORE_INVITATION_EXPIRED`, `CORE_INVITATION_USED`
- * @throws {TransportError} `TRANSPORT_UNREACHABLE` and the other codes of dialling
- * @throws {SyncError} when the inviter's owner says no, or the line breaks
+ * @throws {TransportError} `TRANSPORT_UNREACHABLE`, also when the line breaks, and the other codes of dialling
+ * @throws {SyncError} when the inviter's owner says no, or it does not speak as it should
  */
 export async function joinWithCode(options: JoinWithCodeOptions): Promise<Joined> {
   const { deviceKey, name, runtime = nodeRuntime(), signal, prepare, adopt } = options
@@ -73,6 +80,13 @@ export async function joinWithCode(options: JoinWithCodeOptions): Promise<Joined
     return { inviter, addresses: addresses.length > 0 ? addresses : known }
   } catch (error) {
     signal?.throwIfAborted()
+    if (isCut(error)) {
+      throw new TransportError(
+        'TRANSPORT_UNREACHABLE',
+        'the line to the device that made this invitation broke before this one had joined. Join again with the same code: it stays good for this device',
+        { cause: error }
+      )
+    }
     if (!(error instanceof TransportError) || error.code !== 'TRANSPORT_REFUSED') throw error
     const hasExpired = invitation.expiresAt <= runtime.now()
     throw new CoreError(
@@ -83,6 +97,11 @@ export async function joinWithCode(options: JoinWithCodeOptions): Promise<Joined
       { cause: error }
     )
   }
+}
+
+/** Whether a line broke, or said nothing more. */
+function isCut(error: unknown): boolean {
+  return error instanceof SyncError && (error.code === 'SYNC_DISCONNECTED' || error.code === 'SYNC_TIMEOUT')
 }
 
 /**

@@ -143,6 +143,24 @@ describe('a node', () => {
     await ask()
   })
 
+  it('tells a device that the line broke, and lets it in with the same code', async () => {
+    const a = await founder()
+    const { code } = await a.node.invite()
+    const { ask } = await joiner(code)
+    const cut = joinWithCode({
+      deviceKey: newKey(),
+      name: 'second',
+      code,
+      prepare: () => restarted(a),
+      adopt: async () => {}
+    })
+    await expect(cut).rejects.toMatchObject({
+      code: 'TRANSPORT_UNREACHABLE',
+      cause: { code: 'SYNC_DISCONNECTED' }
+    })
+    await ask()
+  })
+
   it('makes a device ready only once its inviter has shown that it knows the code', async () => {
     const a = await founder()
     const steps: string[] = []

@@ -188,7 +188,7 @@ const entries: readonly Decoder[] = [
   },
   {
     name: 'document',
-    seeds: documents,
+    seeds: () => [...documents(), ANNOUNCES_TOO_MUCH],
     decode: async (input) => {
       if (!(await isDocumentState(input))) return
       const other = documents()[0] as Uint8Array
@@ -214,6 +214,12 @@ function framed(kind: number, body: Uint8Array): Uint8Array {
 function inflating(): Uint8Array[] {
   return [1_000, 1_000_000, 20_000_000].map((length) => framed(1, deflateRawSync(Buffer.alloc(length))))
 }
+
+/** 14 million parts of a document, in 41 bytes. */
+const ANNOUNCES_TOO_MUCH = Buffer.from(
+  '018f8a840701036c6c6f2801036d6170036b6579017502770568656c6c6f760101617d010107010002',
+  'hex'
+)
 
 function documents(): Uint8Array[] {
   return ['', 'hello', 'x'.repeat(300)].map((word) => {

@@ -56,6 +56,15 @@ const verify = (_: null, message: Uint8Array, key: KeyObject, signature: Uint8Ar
     tests: ['packages/store/test/level/keys.test.ts']
   },
   {
+    name: 'room-for-what-is-announced',
+    bug: 'a few bytes that call themselves a document take a hundred megabytes of whoever reads them',
+    breaks: ['P28'],
+    file: 'packages/core/src/documents/merge.ts',
+    text: '    decodeUpdate(bytes)\n',
+    becomes: '    void decodeUpdate\n',
+    tests: ['packages/core/test/documents/merge.test.ts']
+  },
+  {
     name: 'payloads-inflate-without-bound',
     bug: 'a small payload of a member fills the memory of whoever reads it',
     breaks: ['P28'],

@@ -22,8 +22,10 @@ export function loadedYjs(): Yjs {
  * Yjs when it is the first to be asked.
  */
 export async function isDocumentState(bytes: Uint8Array): Promise<boolean> {
-  const { applyUpdate, Doc } = await loadYjs()
+  const { applyUpdate, decodeUpdate, Doc } = await loadYjs()
   try {
+    // Reads what is there. The other makes room for as many parts as a few bytes can announce, before it reads any.
+    decodeUpdate(bytes)
     // A name of its own costs more than the rest, and nobody asks for it.
     applyUpdate(new Doc({ guid: '' }), bytes)
     return true

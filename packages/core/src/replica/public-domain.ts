@@ -323,8 +323,9 @@ export class PublicDomain implements WriterHost {
     const key = commitKey(commit)
     const row = await transaction.get(key)
     if (row === undefined) {
-      // What is here was compared with everything else when it came.
-      if (head !== undefined && commit.first <= head.last + 1) {
+      // What is here was compared with everything else when it came, and so was what the next one goes on from.
+      const isNext = head !== undefined && commit.first === head.last + 1 && commit.previous === head.id
+      if (head !== undefined && commit.first <= head.last + 1 && !isNext) {
         await this.#noticeFork(transaction, commit, head)
       }
       if (commit.actor === this.#own?.actor) transaction.isOvertaken = true

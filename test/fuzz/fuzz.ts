@@ -10,7 +10,9 @@ import { mutated } from './mutate.ts'
 /** Of the processor, for an input without length and for each of its bytes. */
 const MAX_MS = 500
 const MAX_MS_PER_BYTE = 0.02
+/** For an input without length, and for each of its bytes: a decoder that writes again what it has read has both. */
 const MAX_GROWTH_BYTES = 96 * 1024 * 1024
+const MAX_GROWTH_PER_BYTE = 4
 const MAX_CORPUS = 400
 
 export interface Decoder {
@@ -67,7 +69,8 @@ async function judge(decoder: Decoder, input: Uint8Array): Promise<string> {
   const before = memoryInUse()
   let first = await measured(decoder, input)
   const growth = memoryInUse() - before
-  if (growth > MAX_GROWTH_BYTES) complain(`takes ${growth} bytes of memory`)
+  if (growth > MAX_GROWTH_BYTES + input.length * MAX_GROWTH_PER_BYTE)
+    complain(`takes ${growth} bytes of memory`)
   // What else the process did is no fault of the decoder's.
   for (let left = 2; left > 0 && first.ms > maxMs; left--) first = await measured(decoder, input)
   if (first.ms > maxMs) complain(`takes ${first.ms} ms`)

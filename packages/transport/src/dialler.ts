@@ -1,12 +1,14 @@
 import './runtime-shim.ts'
 import type { AbortOptions, DeviceId } from '@cis-memory/core'
+import type { Connection } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Libp2p } from 'libp2p'
 import type { Addresses } from './addresses.ts'
 import type { Admission } from './admission.ts'
 import type { Connections, Role, TrackedConnection } from './connections.ts'
 import { dialError, noAddress, notAllowed, notRunning, ownAddress, refused } from './errors.ts'
 import type { Life } from './life.ts'
-import { parseAddress } from './peer-id.ts'
+import { deviceOfPeer, parseAddress } from './peer-id.ts'
 import { untilAborted } from './waiting.ts'
 
 export interface DiallerInit {
@@ -50,7 +52,7 @@ export class Dialler {
         if (all.length === 0) throw noAddress(name)
         // A stranger's connection that is still winding down must not be taken for a member's.
         const force = connections.of(device).some((other) => other.role !== role || other.isEnding)
-        const connection = await this.#init.libp2p().dial(all, { signal, force })
+        const connection = await this.#dial(device, all, { signal, force })
         const dialled = connections.get(connection)
         if (dialled === undefined) throw refused(name)
         await untilAborted(dialled.up, signal)
@@ -64,6 +66,24 @@ export class Dialler {
       options.signal?.throwIfAborted()
       if (!life.isRunning) throw notRunning()
       throw dialError(error, name)
+    }
+  }
+
+  /** libp2p joins a dial to one that is under way. How that one ends says how things were when it began. */
+  async #dial(
+    device: DeviceId,
+    addresses: Multiaddr[],
+    options: { readonly signal: AbortSignal; readonly force: boolean }
+  ): Promise<Connection> {
+    const libp2p = this.#init.libp2p()
+    const isJoining = libp2p
+      .getDialQueue()
+      .some(({ peerId }) => peerId !== undefined && deviceOfPeer(peerId) === device)
+    try {
+      return await libp2p.dial(addresses, options)
+    } catch (error) {
+      if (!isJoining || options.signal.aborted) throw error
+      return libp2p.dial(addresses, options)
     }
   }
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
 import type { DeviceId } from '@cis-memory/core'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
@@ -251,6 +253,32 @@ describe('the list of members', () => {
     b.refresh()
     expect(await gone).toBe(a.device)
     expect(b.connectedPeers()).toEqual([])
+  })
+})
+
+describe('a dial', () => {
+  it('does not fail with one that had begun before', async () => {
+    const [a, b] = [await startNetwork(), await startNetwork()]
+    const [, , , , port] = b.at.split('/')
+    const heard: Socket[] = []
+    // Whoever comes first is not answered.
+    const between = createServer((near) => {
+      if (heard.push(near) === 1) return
+      const far = createConnection(Number(port), '127.0.0.1')
+      near.pipe(far).pipe(near)
+      for (const socket of [near, far]) socket.on('error', () => {})
+    })
+    between.listen(0, '127.0.0.1')
+    await once(between, 'listening')
+    cleanUp(async () => void between.close())
+    const at = b.at.replace(/\/tcp\/\d+/, `/tcp/${(between.address() as AddressInfo).port}`)
+    const first = once(between, 'connection')
+    const before = a.dial(at).catch((error) => error)
+    await first
+    const dialling = a.dial(at)
+    heard[0]?.destroy()
+    expect(await before).toMatchObject({ code: 'TRANSPORT_UNREACHABLE' })
+    expect(await dialling).toBe(b.device)
   })
 })
 

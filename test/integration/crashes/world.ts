@@ -207,7 +207,13 @@ export class World implements AsyncDisposable {
       await this.#work(victim, kinds.get(victim) ?? [])
     }
     const died = isDone(dying()).then((isOver) => !isOver)
-    const isFirst = await Promise.race([died, surviving.then(() => false)])
+    const before = this.#wire.passed
+    const isFirst = await Promise.race([died, surviving.then(() => false)]).catch((cause: unknown) => {
+      const how = isOverWire ? `once ${passed} bytes have passed` : `at a step of ${kind}`
+      const works = [...kinds].map(([{ name }, each]) => `${name}: ${each.join(', ')}`).join('; ')
+      const told = `${victim.name} was to die ${how}; ${this.#wire.passed - before} bytes have (${works})`
+      throw new Error(`${(cause as Error).message}; ${told}`, { cause })
+    })
     assert.ok(isFirst, 'somebody ended its work before it was told to')
     await survivor.app.ask('stop')
     await surviving

@@ -60,7 +60,7 @@ export async function initHome(options: InitOptions): Promise<HomeResult> {
  *
  * @throws {CisError} `CIS_HOME_EXISTS`, `CIS_HOME_NOT_PRIVATE`
  * @throws {CoreError} `CORE_INVITATION_INVALID`, `CORE_INVITATION_EXPIRED`, `CORE_INVITATION_USED`
- * @throws {TransportError} `TRANSPORT_UNREACHABLE`
+ * @throws {TransportError} `TRANSPORT_UNREACHABLE`, also when the line breaks: the same code lets this device in later
  * @throws {SyncError} `SYNC_REFUSED` when the other owner said no
  */
 export async function joinHome(options: JoinOptions): Promise<HomeResult> {
@@ -69,9 +69,10 @@ export async function joinHome(options: JoinOptions): Promise<HomeResult> {
 }
 
 /**
- * Opens a home and keeps it on the network: answers members who ask for what it shares, and sessions of this user.
+ * Opens a home and keeps it on the network: answers members who ask for what it shares, and sessions of this user. A
+ * command that has the store is waited for, three seconds at most.
  *
- * @throws {StoreError} `STORE_LOCKED` ({@link StoreLockedError})
+ * @throws {StoreError} `STORE_LOCKED` ({@link StoreLockedError}) when another process keeps the store
  * @throws {TransportError} `TRANSPORT_ADDRESS_IN_USE`, `TRANSPORT_CANNOT_LISTEN`
  * @throws what `openSession` throws about the home and its configuration
  */

@@ -44,6 +44,7 @@ import { decodeCbor, encodeCbor } from '../../packages/core/src/entry/cbor.ts'
 import { parsePath } from '../../packages/core/src/entry/path.ts'
 import { encodePayload, openPayload } from '../../packages/core/src/entry/payload.ts'
 import { memoryChannelPair } from '../../packages/core/src/ports/memory-channel.ts'
+import { decodeConflictIdRow, encodeConflictIdRow } from '../../packages/core/src/replica/conflict-id-row.ts'
 import { decodeContestedRow, encodeContestedRow } from '../../packages/core/src/replica/contested-row.ts'
 import {
   decodeEndedConflict,
@@ -268,6 +269,16 @@ const rows: readonly Decoder[] = [
     () => some(when).map((detectedAt) => ({ id: 'aaaabbbbcccc', detectedAt })),
     encodeContestedRow,
     decodeContestedRow
+  ),
+  canonical(
+    'conflict id',
+    () =>
+      some(fc.tuple(bytes16, fc.option(when, { nil: undefined }))).map(([token, retiredAt]) => ({
+        token,
+        retiredAt
+      })),
+    encodeConflictIdRow,
+    decodeConflictIdRow
   ),
   canonical(
     'ended conflict',

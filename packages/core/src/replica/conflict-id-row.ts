@@ -1,4 +1,5 @@
 import { concat, uint64Bytes } from '../entry/bytes.ts'
+import { malformed } from '../entry/cbor.ts'
 import { TOKEN_BYTES } from '../entry/path.ts'
 
 /*
@@ -21,6 +22,8 @@ export function encodeConflictIdRow({ token, retiredAt }: ConflictIdRow): Uint8A
 export function decodeConflictIdRow(bytes: Uint8Array): ConflictIdRow {
   if (bytes.length % TOKEN_BYTES === 0) return { token: bytes, retiredAt: undefined }
   const end = bytes.length - TIME_BYTES
+  if (end % TOKEN_BYTES !== 0) throw malformed('the row of a conflict id', 'has half a path token')
   const time = new DataView(bytes.buffer, bytes.byteOffset + end, TIME_BYTES).getBigUint64(0)
+  if (time > Number.MAX_SAFE_INTEGER) throw malformed('the row of a conflict id', 'is of no time there is')
   return { token: bytes.subarray(0, end), retiredAt: Number(time) }
 }

@@ -1,6 +1,9 @@
 import { randomInt } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { crashes } from './crashes/crashes.ts'
+import { Sandbox } from './support/sandbox.ts'
+
+const DOOM = new URL('./children/doom.mjs', import.meta.url).href
 
 const ROUNDS = 20
 /** `CIS_SEED=… npx vitest run test/integration/crashes` dies at the same places again. */
@@ -12,3 +15,16 @@ it(`P6 P11 P12 P13 P14 P20: programs that die in the middle of whatever writes g
   expect([...deaths.keys()]).toEqual(expect.arrayContaining(['founding', 'working']))
   expect(acknowledged).toBeGreaterThan(ROUNDS)
 }, 900_000)
+
+it.each(['before', 'during', 'after'])('dies %s a step that fails', async (when) => {
+  await using sandbox = await Sandbox.create()
+  const program = `
+    import { doom } from '${DOOM}'
+    import { mkdir } from 'node:fs/promises'
+    doom({ steps: 0, when: '${when}' })
+    await mkdir('.').catch(() => {})
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+  `
+  const child = sandbox.start(process.execPath, ['--input-type=module', '--eval', program])
+  expect(await child.ended).toMatchObject({ exitCode: null, stderr: '' })
+})

@@ -26,9 +26,12 @@ function asStep(act) {
     const done = act.apply(this, args)
     // The work is with another thread by then.
     if (isLast && moment === 'during') setImmediate(die)
-    const result = await done
-    if (isLast) die()
-    return result
+    try {
+      return await done
+    } finally {
+      // A step that fails is one too: whoever waits for this death would wait in vain.
+      if (isLast) die()
+    }
   }
 }
 

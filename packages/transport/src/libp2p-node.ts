@@ -26,7 +26,8 @@ import {
   MAX_STREAM_BUFFER_BYTES,
   MAX_STREAM_WINDOW_BYTES,
   MAX_WAITING_DIALS,
-  PING_INTERVAL_MS
+  PING_INTERVAL_MS,
+  PING_TIMEOUT_MS
 } from './limits.ts'
 
 export interface NodeInit {
@@ -90,7 +91,10 @@ export async function createNode(init: NodeInit): Promise<Node> {
       // Redialling is ours: libp2p's gives up for good.
       reconnectRetries: 0
     },
-    connectionMonitor: { pingInterval: PING_INTERVAL_MS },
+    connectionMonitor: {
+      pingInterval: PING_INTERVAL_MS,
+      pingTimeout: { minTimeout: PING_TIMEOUT_MS, maxTimeout: PING_TIMEOUT_MS }
+    },
     services: {
       identify: (components) => {
         const registrar = membersOnly(components.registrar as Registrar, init.isMember)
@@ -98,7 +102,7 @@ export async function createNode(init: NodeInit): Promise<Node> {
         introduction = create(overlay(components, { registrar: registrar as typeof components.registrar }))
         return introduction
       },
-      ping: ping(),
+      ping: ping({ timeout: PING_TIMEOUT_MS }),
       pubsub: (components) => init.gossip(components)
     }
   })

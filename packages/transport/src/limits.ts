@@ -56,7 +56,13 @@ export const ADDRESS_DIAL_TIMEOUT_MS = 6_000
 /** A connection that has not introduced itself for this long is dropped. */
 export const IDENTIFY_TIMEOUT_MS = 10_000
 /** A connection is probed this often, which is how a frozen peer is noticed. */
-export const PING_INTERVAL_MS = 10_000
+export const PING_INTERVAL_MS = 20_000
+/**
+ * A connection whose probe is not answered by then is dropped. libp2p's five seconds cut off whoever is merely busy: a
+ * slow device takes that long to take in one page of a sync, and would be cut off at the same page the next time. Below
+ * the interval, because a second probe beside the first counts as a failure.
+ */
+export const PING_TIMEOUT_MS = 15_000
 
 /** Devices not on the list, connected at a time while an invitation is open. */
 export const MAX_STRANGERS = 8

@@ -148,8 +148,17 @@ export const SYNCING: readonly Mutation[] = [
     bug: 'whoever is a member may let others in',
     breaks: ['authorship'],
     file: 'packages/core/src/replica/membership.ts',
-    text: "record.kind !== 'member' || members.get(record.issuer)?.isAdmin !== true",
-    becomes: "record.kind !== 'member' || members.get(record.issuer) === undefined",
+    text: 'return this.member(record.issuer)?.isAdmin === true',
+    becomes: 'return this.member(record.issuer) !== undefined',
+    tests: ['packages/core/test/replica/membership.test.ts']
+  },
+  {
+    name: 'records-of-strangers',
+    bug: 'what devices that are no members sign is kept and passed on, however much it is',
+    breaks: ['P28'],
+    file: 'packages/core/src/replica/membership.ts',
+    text: 'return this.isMember(record.device)',
+    becomes: 'return true',
     tests: ['packages/core/test/replica/membership.test.ts']
   },
   {

@@ -4,7 +4,6 @@ import { type Commit, type CommitId, isAmongLeaves, isSignedBy, provesHeader } f
 import { ID_BYTES, sha256 } from '../entry/hash.ts'
 import type { Header } from '../entry/header.ts'
 import { merklePath, merkleRoot } from '../entry/merkle.ts'
-import type { SystemRecord } from '../entry/records.ts'
 import type { SpaceId } from '../entry/space-keys.ts'
 import { SyncError } from '../errors.ts'
 import { MAX_CLOCK_AHEAD_MS } from '../limits.ts'
@@ -84,7 +83,11 @@ export class Ingest {
     const line = reading && (await lineRead(rows, reading, () => this.#runtime.random(ID_BYTES)))
     const transaction = this.#domain.begin(line ?? NOBODY)
     const membership = batch.records.length > 0 ? this.#membership.clone() : this.#membership
-    this.#addRecords(transaction, membership, batch.records)
+    for (const record of membership.takeIn(batch.records)) {
+      transaction.addRecord(record)
+      // Another copy of this store writes, and what it wrote need not come with the proof.
+      if (record.kind === 'fork' && record.actor === this.#domain.actor) transaction.isOvertaken = true
+    }
     await this.#addCommits(transaction, membership, batch)
     const report = { applied: 0, held: 0, known: 0 }
     const rereadLines: Uint8Array[] = []
@@ -115,23 +118,6 @@ export class Ingest {
     const conflicts = await this.#domain.write(transaction)
     this.#scheduleRetry()
     return { ...report, conflicts }
-  }
-
-  #addRecords(
-    transaction: PublicTransaction,
-    membership: Membership,
-    records: readonly SystemRecord[]
-  ): void {
-    for (const record of records) {
-      if (membership.has(record.id)) continue
-      // A fork's evidence can be checked only once its actor is known; it comes again with the next feed.
-      if (record.kind === 'fork' && membership.deviceOf(record.actor) === undefined) continue
-      if (!membership.accepts(record)) throw badProof('a system record is not authentic')
-      membership.add(record)
-      transaction.addRecord(record)
-      // Another copy of this store writes, and what it wrote need not come with the proof.
-      if (record.kind === 'fork' && record.actor === this.#domain.actor) transaction.isOvertaken = true
-    }
   }
 
   async #addCommits(transaction: PublicTransaction, membership: Membership, batch: Batch): Promise<void> {

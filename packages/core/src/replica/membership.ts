@@ -10,6 +10,7 @@ import {
   type SystemRecord
 } from '../entry/records.ts'
 import type { SpaceId } from '../entry/space-keys.ts'
+import { SyncError } from '../errors.ts'
 
 const SHORT_ID_DIGITS = 8
 
@@ -20,14 +21,9 @@ export interface Member {
   readonly name: string
 }
 
-interface Derived {
-  readonly members: ReadonlyMap<DeviceId, Member>
-  readonly names: ReadonlyMap<DeviceId, string>
-}
-
 /**
- * Who belongs to a space and who writes as whom: a pure function of the set of records, so that every replica with
- * the same records gives the same answers, in whatever order they came.
+ * Who belongs to a space and who writes as whom: a pure function of the set of records that members made, so that every
+ * replica with the same records gives the same answers, in whatever order they came.
  */
 export class Membership {
   readonly space: SpaceId
@@ -37,8 +33,11 @@ export class Membership {
   /** Which devices say that they have gone on from an actor: anybody may, and only its own counts. */
   readonly #succeeded = new Map<ActorId, Set<DeviceId>>()
   readonly #forked = new Set<ActorId>()
-  /** What follows from the records there are, once it was asked for. */
-  #derived: Derived | undefined
+  readonly #members = new Map<DeviceId, Member>()
+  /** The record that a member has its name of. */
+  readonly #named = new Map<DeviceId, MemberRecord>()
+  /** What people call the members, once it was asked for. */
+  #names: ReadonlyMap<DeviceId, string> | undefined
 
   constructor(genesis: GenesisRecord) {
     this.#genesis = genesis
@@ -62,46 +61,72 @@ export class Membership {
     return [...this.#records.values()]
   }
 
-  /** Whether a record may be added: of this space and truly by its author. */
-  accepts(record: SystemRecord): boolean {
-    if (record.space !== this.space) return false
-    if (record.kind !== 'fork') return hasValidSignature(record)
-    const device = this.deviceOf(record.actor)
-    return device !== undefined && record.commits.every((commit) => isSignedBy(commit, device))
+  /**
+   * Adds those of these records that members made, in whatever order they come, and answers which are new. The rest is
+   * left out: anybody can sign some, without end, and one that cannot be judged yet comes again with those that it
+   * follows from.
+   *
+   * @throws {SyncError} `SYNC_BAD_PROOF` for one that its author has not signed. Those before it were added.
+   */
+  takeIn(records: readonly SystemRecord[]): SystemRecord[] {
+    const added: SystemRecord[] = []
+    for (let left = records, before = Number.POSITIVE_INFINITY; left.length < before; ) {
+      before = left.length
+      left = left.filter((record) => {
+        if (this.has(record.id)) return false
+        if (!this.#isFromMember(record)) return true
+        if (!this.#isAuthentic(record)) {
+          throw new SyncError(
+            'SYNC_BAD_PROOF',
+            'a system record is not authentic; nothing it came with was kept'
+          )
+        }
+        this.add(record)
+        added.push(record)
+        return false
+      })
+    }
+    return added
   }
 
-  /** Adds a record that is accepted. */
+  /** Adds a record that was taken in before, or is our own. */
   add(record: SystemRecord): void {
+    if (this.has(record.id)) return
     this.#records.set(record.id, record)
-    if (record.kind === 'epoch') {
-      this.#epochs.set(record.actor, record)
-      if (record.previous !== undefined) {
-        const sayers = this.#succeeded.get(record.previous) ?? new Set()
-        this.#succeeded.set(record.previous, sayers.add(record.device))
-      }
+    switch (record.kind) {
+      case 'genesis':
+        this.#members.set(record.device, { device: record.device, isAdmin: true, name: '' })
+        break
+      case 'member':
+        this.#addMember(record)
+        break
+      case 'epoch':
+        this.#addEpoch(record)
+        break
+      case 'fork':
+        this.#forked.add(record.actor)
     }
-    if (record.kind === 'fork') this.#forked.add(record.actor)
-    if (record.kind === 'member' || record.kind === 'genesis') this.#derived = undefined
   }
 
   isMember(device: DeviceId): boolean {
-    return this.#derive().members.has(device)
+    return this.#members.has(device)
   }
 
   member(device: DeviceId): Member | undefined {
-    return this.#derive().members.get(device)
+    return this.#members.get(device)
   }
 
   /** What people call a device: its name, with the first digits of its id when it has none or another has the same. */
   nameOf(device: DeviceId): string {
-    return this.#derive().names.get(device) ?? shortId(device)
+    this.#names ??= distinctNames(this.members())
+    return this.#names.get(device) ?? shortId(device)
   }
 
   members(): readonly Member[] {
-    return [...this.#derive().members.values()]
+    return [...this.#members.values()]
   }
 
-  /** The device an actor writes for, member or not. */
+  /** The device an actor writes for. */
   deviceOf(actor: ActorId): DeviceId | undefined {
     return this.#epochs.get(actor)?.device
   }
@@ -131,18 +156,17 @@ export class Membership {
     return device !== undefined && this.isMember(device)
   }
 
-  /**
-   * The records that show a device's membership: its own, and those of the admins that lead to it. What others say of
-   * it, as much as they like, shows nothing.
-   */
+  /** The records that show a device's membership: its own, and those of the admins that lead to it, which come first. */
   credentialsOf(device: DeviceId, actor: ActorId): SystemRecord[] {
     const needed = new Set<SystemRecord>()
+    const visited = new Set<DeviceId>()
     const visit = (who: DeviceId): void => {
+      if (visited.has(who)) return
+      visited.add(who)
       for (const record of this.#records.values()) {
-        if (record.kind !== 'member' || record.device !== who || needed.has(record)) continue
-        if (this.member(record.issuer)?.isAdmin !== true) continue
-        needed.add(record)
+        if (record.kind !== 'member' || record.device !== who) continue
         visit(record.issuer)
+        needed.add(record)
       }
     }
     visit(device)
@@ -151,39 +175,43 @@ export class Membership {
     return [...needed]
   }
 
-  /** Not with every record: anybody may sign some, and each of them would cost a walk through all. */
-  #derive(): Derived {
-    if (this.#derived === undefined) {
-      const members = this.#deriveMembers()
-      this.#derived = { members, names: distinctNames([...members.values()]) }
+  #isFromMember(record: SystemRecord): boolean {
+    switch (record.kind) {
+      case 'genesis':
+        return false // there is one, and it is known
+      case 'member':
+        return this.member(record.issuer)?.isAdmin === true
+      case 'epoch':
+        return this.isMember(record.device)
+      case 'fork':
+        return this.mayWrite(record.actor)
     }
-    return this.#derived
   }
 
-  #deriveMembers(): Map<DeviceId, Member> {
-    const members = new Map<DeviceId, Member>()
-    const named = new Map<DeviceId, MemberRecord>()
-    for (const record of this.#records.values()) {
-      if (record.kind === 'genesis')
-        members.set(record.device, { device: record.device, isAdmin: true, name: '' })
-    }
-    for (let isGrowing = true; isGrowing; ) {
-      isGrowing = false
-      for (const record of this.#records.values()) {
-        if (record.kind !== 'member' || members.get(record.issuer)?.isAdmin !== true) continue
-        const before = members.get(record.device)
-        const latest = named.get(record.device)
-        const isLater = latest === undefined || isLaterRecord(record, latest)
-        const isAdmin = before?.isAdmin === true || record.role === 'admin'
-        if (before !== undefined && before.isAdmin === isAdmin && !isLater) continue
-        if (isLater) named.set(record.device, record)
-        const name = named.get(record.device)?.name ?? ''
-        if (before?.isAdmin === isAdmin && before.name === name) continue
-        members.set(record.device, { device: record.device, isAdmin, name })
-        isGrowing = true
-      }
-    }
-    return members
+  /** Of this space, and truly by its author. */
+  #isAuthentic(record: SystemRecord): boolean {
+    if (record.space !== this.space) return false
+    if (record.kind !== 'fork') return hasValidSignature(record)
+    const device = this.deviceOf(record.actor)
+    return device !== undefined && record.commits.every((commit) => isSignedBy(commit, device))
+  }
+
+  /** Once an admin, always one; a name is that of the latest record. */
+  #addMember(record: MemberRecord): void {
+    const { device } = record
+    const latest = this.#named.get(device)
+    const named = latest === undefined || isLaterRecord(record, latest) ? record : latest
+    const isAdmin = record.role === 'admin' || this.#members.get(device)?.isAdmin === true
+    this.#named.set(device, named)
+    this.#members.set(device, { device, isAdmin, name: named.name })
+    this.#names = undefined
+  }
+
+  #addEpoch(record: EpochRecord): void {
+    this.#epochs.set(record.actor, record)
+    if (record.previous === undefined) return
+    const sayers = this.#succeeded.get(record.previous) ?? new Set()
+    this.#succeeded.set(record.previous, sayers.add(record.device))
   }
 }
 

@@ -20,6 +20,7 @@
 import { decodeCbor, encodeCbor, Fields } from '../entry/cbor.ts'
 import { type DeviceId, devicePublicKey } from '../entry/ed25519.ts'
 import { hmac, ID_BYTES } from '../entry/hash.ts'
+import { hasValidSignature } from '../entry/records.ts'
 import { recordFromCbor, recordToCbor } from '../entry/signed-record.ts'
 import { SPACE_SECRET_BYTES } from '../entry/space-keys.ts'
 import { CoreError, type CoreErrorCode } from '../errors.ts'
@@ -201,12 +202,10 @@ function checkWelcome({ genesis, records }: Welcome, invitation: Invitation, dev
   const isTheSpace = genesis.kind === 'genesis' && genesis.space === invitation.space
   if (!isTheSpace) throw endingError('SYNC_WRONG_SPACE', false)
   const membership = new Membership(genesis)
-  for (const record of [genesis, ...records]) {
-    // All of them are kept as they are: what one replica believes, it would send to others.
-    if (!membership.accepts(record)) throw endingError('SYNC_BAD_PROOF', false)
-    membership.add(record)
-  }
-  if (!membership.isMember(device)) throw endingError('SYNC_BAD_PROOF', false)
+  membership.takeIn(records)
+  // All of them are kept as they are: what one replica believes, it would send to others.
+  const isSound = hasValidSignature(genesis) && records.every(({ id }) => membership.has(id))
+  if (!isSound || !membership.isMember(device)) throw endingError('SYNC_BAD_PROOF', false)
 }
 
 function readWelcome(fields: Fields): {

@@ -139,7 +139,7 @@ describe('ingest', () => {
       { device: stranger.id, role: 'member', name: 'late' },
       timestampFromMs(a.runtime.now())
     )
-    await a.replica.ingest({ records: [member], commits: [], entries: [] })
+    await a.replica.ingest({ records: [...batch.records, member], commits: [], entries: [] })
     expect(await a.memory.public.get('key')).toMatchObject({
       state: 'value',
       version: { deviceName: 'late' }

@@ -10,7 +10,6 @@ import {
   type RecordId
 } from '../../src/entry/records.ts'
 import { Membership } from '../../src/replica/membership.ts'
-import { MAX_CREDENTIALS } from '../../src/sync/limits.ts'
 import { filled } from '../entry/build.ts'
 import { type Device, devices } from '../support/world.ts'
 
@@ -29,7 +28,7 @@ function admitting(issuer: DeviceKey, device: DeviceKey, role: MemberRecord['rol
 
 function membershipOf(records: readonly MemberRecord[]): Membership {
   const membership = new Membership(GENESIS)
-  for (const record of records) if (membership.accepts(record)) membership.add(record)
+  membership.takeIn(records)
   return membership
 }
 
@@ -59,6 +58,24 @@ describe('membership', () => {
     )
   })
 
+  it('is not changed by a record that is read a second time, nor by the order in which a store has them', () => {
+    const named = createMember(
+      FOUNDER,
+      GENESIS.space,
+      { device: FOUNDER.id, role: 'admin', name: 'laptop' },
+      timestamp(2n)
+    )
+    for (const records of [
+      [named, GENESIS],
+      [GENESIS, named],
+      [admitting(ADMIN, MEMBER, 'member'), named]
+    ]) {
+      const membership = new Membership(GENESIS)
+      for (const record of records) membership.add(record)
+      expect(membership.nameOf(FOUNDER.id)).toBe('laptop')
+    }
+  })
+
   it('is in nobody’s gift who is no admin: a member, a stranger, or the device itself', () => {
     const records = [
       admitting(FOUNDER, MEMBER, 'member'),
@@ -78,8 +95,10 @@ describe('membership', () => {
     const elsewhere = createGenesis(FOUNDER, 'acme', filled(8, 16), timestamp(1n)).space
     const member = { device: MEMBER.id, role: 'member', name: '' } as const
     const others = [{ ...good, signature }, createMember(FOUNDER, elsewhere, member, timestamp(2n))]
-    expect(others.map((record) => new Membership(GENESIS).accepts(record))).toEqual([false, false])
-    expect(new Membership(GENESIS).accepts(good)).toBe(true)
+    for (const other of others) {
+      expect(() => membershipOf([other])).toThrow(expect.objectContaining({ code: 'SYNC_BAD_PROOF' }))
+    }
+    expect(membershipOf([good]).isMember(MEMBER.id)).toBe(true)
   })
 
   it('is what lets an actor write, whose device it is in the device’s own record', () => {
@@ -87,24 +106,35 @@ describe('membership', () => {
     const [ours, strange] = [MEMBER, GUEST].map((key) =>
       createEpoch(key, GENESIS.space, 1, filled(9, 16), undefined)
     ) as [ReturnType<typeof createEpoch>, ReturnType<typeof createEpoch>]
-    for (const epoch of [ours, strange]) if (membership.accepts(epoch)) membership.add(epoch)
+    membership.takeIn([ours, strange])
     expect(membership.mayWrite(ours.actor)).toBe(true)
     expect(membership.mayWrite(strange.actor)).toBe(false)
   })
 })
 
-it('proves the membership of a device by what admins say, however much others say of it', async () => {
-  const [, b] = (await devices(2)) as [Device, Device]
-  const before = await b.replica.credentials()
-  const records = sayings(b, MAX_CREDENTIALS + 1)
-  await b.replica.ingest({ records, commits: [], entries: [] })
-  expect(await b.replica.credentials()).toEqual(before)
+it('P28: keeps nothing of what strangers say, of members or of themselves, and is not slow about it', async () => {
+  const [a, b] = (await devices(2)) as [Device, Device]
+  const before = [a.replica.membership.records(), a.replica.end.lsn, await a.replica.credentials()]
+  const epochs = sayings(b, 200).map(({ issuer }, i) => {
+    const stranger = new DeviceKey(new Uint8Array(32).fill(i + 1))
+    expect(stranger.id).toBe(issuer)
+    return createEpoch(stranger, a.replica.space, 1, filled(9, 16), undefined)
+  })
+  await a.replica.ingest({ records: [...sayings(b, 200), ...epochs], commits: [], entries: [] })
+  expect([a.replica.membership.records(), a.replica.end.lsn, await a.replica.credentials()]).toEqual(before)
+  const [saying] = sayings(b, 1) as [MemberRecord]
+  const flood = Array.from({ length: 50_000 }, (_, i) => ({ ...saying, id: `${i}` as RecordId }))
+  expect(a.replica.membership.clone().takeIn(flood)).toEqual([])
 })
 
-it('takes in what strangers say of members without a walk through all of it for each', async () => {
-  const [device] = (await devices(1)) as [Device]
-  const [saying] = sayings(device, 1) as [MemberRecord]
-  const membership = new Membership(device.replica.exportSpace().genesis)
-  for (let i = 0; i < 50_000; i++) membership.add({ ...saying, id: `${i}` as RecordId })
-  expect(membership.members()).toHaveLength(1)
+it('shows the membership of a device with the records of its admins first, and those of nobody else', () => {
+  const records = [
+    admitting(FOUNDER, ADMIN, 'admin'),
+    admitting(ADMIN, MEMBER, 'member'),
+    admitting(FOUNDER, GUEST, 'member')
+  ] as const
+  const epoch = createEpoch(MEMBER, GENESIS.space, 1, filled(9, 16), undefined)
+  const membership = new Membership(GENESIS)
+  membership.takeIn([epoch, ...records].reverse())
+  expect(membership.credentialsOf(MEMBER.id, epoch.actor)).toEqual([records[0], records[1], epoch])
 })

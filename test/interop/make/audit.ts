@@ -5,13 +5,13 @@ import {
   NO_DIGEST,
   nextRow,
   type TimedBody
-} from '../../packages/core/src/audit/audit-record.ts'
-import { encodeSealRow } from '../../packages/core/src/audit/audit-seal.ts'
-import { toHex } from '../../packages/core/src/entry/bytes.ts'
-import { DeviceKey } from '../../packages/core/src/entry/ed25519.ts'
-import { PathTokens, parsePath } from '../../packages/core/src/entry/path.ts'
-import type { EntryId } from '../../packages/core/src/versions.ts'
-import type { Case } from './make-vectors.ts'
+} from '../../../packages/core/src/audit/audit-record.ts'
+import { encodeSealRow } from '../../../packages/core/src/audit/audit-seal.ts'
+import { toHex } from '../../../packages/core/src/entry/bytes.ts'
+import { DeviceKey } from '../../../packages/core/src/entry/ed25519.ts'
+import { PathTokens, parsePath } from '../../../packages/core/src/entry/path.ts'
+import type { EntryId } from '../../../packages/core/src/versions.ts'
+import type { Case } from './case.ts'
 
 const seed = Uint8Array.from({ length: 32 }, (_, i) => i)
 const tokens = new PathTokens(Uint8Array.from({ length: 32 }, (_, i) => 0x60 + i))

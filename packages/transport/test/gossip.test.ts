@@ -129,7 +129,8 @@ describe('publish', () => {
       b.network.refresh()
     })
     b.network.addEventListener('peer:disconnect', ({ detail }) => connected.delete(detail))
-    const a = await startListener()
+    // However slow this machine is.
+    const a = await startListener(undefined, { runtime: retimed({ [GOSSIP_HANDOVER_MS]: 60_000 }) })
     await join(a, b)
     // More than a stream's first window, and than a socket takes at once.
     const messages = Array.from({ length: 12 }, () =>

@@ -56,14 +56,20 @@ export async function startNetwork(options: Partial<NetworkOptions> = {}): Promi
   return Object.assign(network, { at: network.addresses()[0] ?? '' })
 }
 
-/** libp2p without our rules: what a hostile or broken peer may run. Speaks identify, ping and gossip. */
+/** What a stream holds whose reader pauses, unless it has been found to be worth more. */
+const FIRST_WINDOW_BYTES = 256 * 1024
+
+/**
+ * libp2p without our rules: what a hostile or broken peer may run. Speaks identify, ping and gossip. Its windows do not
+ * grow: how far they do depends on how busy this machine is.
+ */
 export async function startRawNode(key: DeviceKey = newKey(), introduction: IdentifyInit = {}) {
   const node = await createLibp2p({
     privateKey: await privateKeyOf(key),
     addresses: { listen: [LOOPBACK] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: FIRST_WINDOW_BYTES } })],
     services: {
       identify: identify(introduction),
       ping: ping(),

@@ -30,7 +30,7 @@ export class Membership {
   readonly #genesis: GenesisRecord
   readonly #records = new Map<RecordId, SystemRecord>()
   readonly #epochs = new Map<ActorId, EpochRecord>()
-  /** Which devices say that they have gone on from an actor: anybody may, and only its own counts. */
+  /** Which devices say that they have gone on from an actor: any member may, and only its own counts. */
   readonly #succeeded = new Map<ActorId, Set<DeviceId>>()
   readonly #forked = new Set<ActorId>()
   readonly #members = new Map<DeviceId, Member>()

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, it, vi } from 'vitest'
-import { PING_INTERVAL_MS } from '../src/limits.ts'
+import { PING_INTERVAL_MS, PING_TIMEOUT_MS } from '../src/limits.ts'
 import { deviceOfAddress } from '../src/peer-id.ts'
 import { startNetwork } from './support/nodes.ts'
 import { PROTOCOL, startPeer } from './support/processes.ts'
@@ -25,3 +25,7 @@ it('a peer that is too busy to answer for some seconds stays connected, and what
   expect(await channel.receive()).toEqual(new Uint8Array([7]))
   expect(network.connectedPeers()).toEqual([deviceOfAddress(peer.at)])
 }, 30_000)
+
+it('a peer is probed no second time before the first probe is over, which would count as a failure', () => {
+  expect(PING_TIMEOUT_MS).toBeLessThan(PING_INTERVAL_MS)
+})

@@ -3,6 +3,7 @@ import { encodeContext } from '@cis-memory/clock'
 import { open, SealingKey, seal } from '@cis-memory/store'
 import { Doc, encodeStateAsUpdate } from 'yjs'
 import { holdsState, isDocumentState, mergeDocuments } from '../../../packages/core/src/documents/merge.ts'
+import { NO_BYTES } from '../../../packages/core/src/entry/bytes.ts'
 import { decodeCbor, encodeCbor } from '../../../packages/core/src/entry/cbor.ts'
 import { parsePath } from '../../../packages/core/src/entry/path.ts'
 import { encodePayload, openPayload } from '../../../packages/core/src/entry/payload.ts'
@@ -19,7 +20,6 @@ import type { Decoder } from '../fuzz.ts'
 import { CORE, NEVER, some, text } from './examples.ts'
 
 const KEY = new SealingKey(new Uint8Array(32).fill(7))
-const NOTHING = new Uint8Array(0)
 
 function framed(kind: number, body: Uint8Array): Uint8Array {
   const whole = new Uint8Array(Math.ceil((5 + body.length) / 32) * 32)
@@ -87,13 +87,13 @@ export const entries: readonly Decoder[] = [
     // What is inside a sealed payload, so that a change gets past the seal.
     name: 'sealed payload',
     seeds: () => [...some(anyPayload).map((each) => framed(0, encodePayload(each))), ...inflating()],
-    decode: (input) => void openPayload(KEY, seal(KEY, input, NOTHING, new Uint8Array(24)), NOTHING),
+    decode: (input) => void openPayload(KEY, seal(KEY, input, NO_BYTES, new Uint8Array(24)), NO_BYTES),
     refuses: CORE
   },
   {
     name: 'seal',
-    seeds: () => some(anyPayload).map((each) => seal(KEY, encodePayload(each), NOTHING, new Uint8Array(24))),
-    decode: (input) => void open(KEY, input, NOTHING),
+    seeds: () => some(anyPayload).map((each) => seal(KEY, encodePayload(each), NO_BYTES, new Uint8Array(24))),
+    decode: (input) => void open(KEY, input, NO_BYTES),
     refuses: NEVER
   },
   {

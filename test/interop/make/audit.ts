@@ -8,13 +8,12 @@ import {
 } from '../../../packages/core/src/audit/audit-record.ts'
 import { encodeSealRow } from '../../../packages/core/src/audit/audit-seal.ts'
 import { toHex } from '../../../packages/core/src/entry/bytes.ts'
-import { DeviceKey } from '../../../packages/core/src/entry/ed25519.ts'
 import { PathTokens, parsePath } from '../../../packages/core/src/entry/path.ts'
 import type { EntryId } from '../../../packages/core/src/versions.ts'
-import type { Case } from './case.ts'
+import { type Case, run } from './case.ts'
+import { laptop, SEED } from './cast.ts'
 
-const seed = Uint8Array.from({ length: 32 }, (_, i) => i)
-const tokens = new PathTokens(Uint8Array.from({ length: 32 }, (_, i) => 0x60 + i))
+const tokens = new PathTokens(run(0x60, 32))
 const AT = 1_700_000_000_000
 const id = (digit: string): EntryId => digit.repeat(32) as EntryId
 const given = (
@@ -115,7 +114,6 @@ export function auditRecordCases(): Case[] {
 }
 
 export function auditSealCases(): Case[] {
-  const key = new DeviceKey(seed)
   const all = rows()
   const start = { seq: 0, digest: NO_DIGEST }
   return [
@@ -125,14 +123,14 @@ export function auditSealCases(): Case[] {
     const at = AT + 4
     return {
       name,
-      seed: toHex(seed),
-      device: key.id,
+      seed: toHex(SEED),
+      device: laptop.id,
       base: base.seq,
       baseDigest: toHex(base.digest),
       head: head.seq,
       headDigest: toHex(head.digest),
       at,
-      row: toHex(encodeSealRow(key, { base, head, at }))
+      row: toHex(encodeSealRow(laptop, { base, head, at }))
     }
   })
 }

@@ -267,3 +267,8 @@ export function shown(fields: Partial<ShownConflict> = {}): ShownConflict {
     ...fields
   }
 }
+
+/** A session that answers with this conflict when asked to show one. */
+export function shows(fields: Partial<ShownConflict> = {}): NonNullable<Scene['calls']> {
+  return { 'conflicts.show': () => shown(fields) }
+}
